@@ -1,0 +1,1 @@
+"""Typed REST and gRPC clients of pecia, and the `pecia` command."""

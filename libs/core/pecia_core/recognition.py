@@ -1,0 +1,96 @@
+"""What is asked of an engine for one page, what it says on the way, and what is known at the end."""
+
+from dataclasses import dataclass, field
+
+from pecia_core.document import Block, Line, Page
+from pecia_core.vocabulary import FinishReason, ModelSize, Priority, TaskType
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How an engine that generates tokens chooses them; others ignore it. max_tokens 0 = engine's bound."""
+
+    temperature: float = 0.0
+    max_tokens: int = 0
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    repetition_penalty: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizeOptions:
+    """What the caller wants from one page. `languages` empty = what the engine was configured with."""
+
+    model: str = "auto"
+    task_type: TaskType = TaskType.FREE_OCR
+    model_size: ModelSize | None = None
+    ref_text: str = ""
+    languages: tuple[str, ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
+    priority: Priority = Priority.DEFAULT
+    page_index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Milliseconds."""
+
+    decode_ms: float = 0.0
+    queue_ms: float = 0.0
+    engine_ms: float = 0.0
+    total_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens; `image_tokens` is part of `prompt_tokens`. Engines without tokens report words."""
+
+    prompt_tokens: int = 0
+    image_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the caller should know although the answer came."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """A finished page."""
+
+    page: Page
+    text: str
+    engine: str
+    model: str = ""
+    finish_reason: FinishReason = FinishReason.STOP
+    fallback_from: str = ""
+    attempts: int = 1
+    warnings: tuple[Notice, ...] = ()
+    timings: Timings = field(default_factory=Timings)
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A worker has begun with the page."""
+
+    engine: str
+    model: str = ""
+    queue_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Text as it is recognised; all deltas joined are the text of the finished recognition."""
+
+    text: str
+    line: Line | None = None
+
+
+# A page's life as its caller sees it: Started, then Deltas and Blocks, then one Recognition.
+Event = Started | Delta | Block | Recognition

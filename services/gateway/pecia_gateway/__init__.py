@@ -1,0 +1,1 @@
+"""The REST gateway: routes -> auth -> admission -> intake -> ocr_client -> rendering."""

@@ -1,0 +1,1 @@
+"""The gRPC service that owns the OCR engines: interceptors -> servicer -> admission -> pipeline -> engine."""

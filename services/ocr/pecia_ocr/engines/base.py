@@ -1,0 +1,118 @@
+"""The contract of an engine: one page at a time, events as they come, stoppable between lines."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from threading import Lock
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pecia_core.document import Block, Line
+from pecia_core.recognition import Delta, Notice, RecognizeOptions, Usage
+from pecia_core.vocabulary import EngineName, FinishReason, ModelSize, TaskType
+
+# Height x width x 3, RGB, as it stands after its EXIF rotation.
+Pixels = NDArray[np.uint8]
+
+
+class Interrupted(Exception):
+    """The caller no longer wants this page."""
+
+
+class CancelToken:
+    """Says that a page is no longer wanted; set from another thread than the one that reads."""
+
+    def __init__(self) -> None:
+        """Nothing is cancelled yet."""
+        self._lock = Lock()
+        self._set = False
+        self._callbacks: list[Callable[[], None]] = []
+
+    def cancel(self) -> None:
+        """Mark it and run what was registered."""
+        with self._lock:
+            self._set = True
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        """Run `callback` when cancelled: at once, if that has happened already."""
+        with self._lock:
+            if not self._set:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def check(self) -> None:
+        """Raise Interrupted if cancelled; engines call it between lines."""
+        if self._set:
+            raise Interrupted
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine is and can do. `revision` names weights and version."""
+
+    name: EngineName
+    models: tuple[str, ...]
+    revision: str
+    tasks: tuple[TaskType, ...]
+    sizes: tuple[ModelSize, ...] = ()
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Oriented:
+    """The page was turned clockwise by this many degrees to be read. Comes first."""
+
+    rotation: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedLine:
+    """A line in its final place: polygon on the page as received, row set.
+
+    Lines come in reading order; `block` is the position of the line's block, never falling.
+    """
+
+    line: Line
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Comes last, from engines with more to say than their lines."""
+
+    finish_reason: FinishReason = FinishReason.STOP
+    usage: Usage | None = None
+    warnings: tuple[Notice, ...] = ()
+
+
+EngineEvent = Oriented | PlacedLine | Delta | Block | Finished
+
+
+class Engine(Protocol):
+    """Reads pages, one after the other, in the process and thread it was loaded in."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """What it is; known before `load`."""
+        ...
+
+    def load(self, progress: Callable[[float], None]) -> None:
+        """Get ready to read, reporting 0.0 to 1.0.
+
+        Raises:
+            pecia_core.errors.PeciaError: it cannot work on this machine, and what to do about it.
+        """
+        ...
+
+    def read(self, pixels: Pixels, options: RecognizeOptions, cancel: CancelToken) -> Iterator[EngineEvent]:
+        """Read one page.
+
+        Raises:
+            Interrupted: as soon as `cancel` says so.
+            pecia_core.errors.PeciaError: this page cannot be read.
+        """
+        ...

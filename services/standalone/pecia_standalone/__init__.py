@@ -1,0 +1,1 @@
+"""Every service of pecia as child processes of one, for one machine."""

@@ -1,0 +1,1 @@
+"""The Streamlit page: a REST client like any customer."""
