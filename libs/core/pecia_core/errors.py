@@ -15,10 +15,12 @@ class PeciaError(Exception):
         message: a full sentence, for people; says what to do next.
         param: the request field at fault, where there is one.
         retry_after: seconds after which a retry may succeed; None = unknown or useless.
+        request_id: the call's id in the service's logs, set by clients; empty = not known.
     """
 
     default_code: ClassVar[str] = "server_error"
     retryable: ClassVar[bool] = False
+    request_id: str = ""
 
     def __init__(
         self,
