@@ -1,0 +1,90 @@
+"""Accept or refuse a page before any work: bytes, pixels, the queue, and the time its caller gives."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pecia_core.errors import InvalidDocument, Overloaded, TooLarge
+
+from pecia_ocr.decoding import PictureHeader, sniff
+from pecia_ocr.scheduling.lane import Lane
+from pecia_ocr.scheduling.process import PageInput
+from pecia_ocr.settings import LimitSettings
+
+
+@dataclass(slots=True)
+class _Held:
+    """What the admitted pages hold together."""
+
+    data_bytes: int = 0
+
+
+class Admission:
+    """The limits, and what is in the house."""
+
+    def __init__(self, limits: LimitSettings) -> None:
+        """Nothing is admitted yet."""
+        self._limits = limits
+        self._held = _Held()
+
+    def check_picture(self, page: PageInput) -> PictureHeader:
+        """Look at the header only.
+
+        Raises:
+            TooLarge: more bytes or pixels than allowed.
+            InvalidDocument: no picture, or one that contradicts itself.
+            UnsupportedDocument: a format pecia does not read.
+        """
+        self._check_bytes(len(page.data), raw=page.raw is not None)
+        if page.raw is None:
+            header = sniff(page.data)
+        else:
+            header = PictureHeader("raw", page.raw.width, page.raw.height)
+        pixels = header.width * header.height
+        if pixels > self._limits.max_picture_pixels:
+            raise TooLarge(
+                f"The picture has {header.width} x {header.height} pixels; "
+                f"at most {self._limits.max_picture_pixels:,} are read. Send it at a lower resolution.",
+                code="image_too_large",
+            )
+        return header
+
+    def _check_bytes(self, count: int, *, raw: bool) -> None:
+        if count == 0:
+            raise InvalidDocument("The picture is empty: 0 bytes arrived.", code="empty_image_file")
+        # Raw pixels are not encoded: their bound is the pixel limit, at three bytes each.
+        most = self._limits.max_picture_pixels * 3 if raw else self._limits.max_picture_bytes
+        if count > most:
+            raise TooLarge(
+                f"The picture has {count:,} bytes; at most {most:,} are read. Send it smaller, or as JPEG."
+            )
+
+    @contextmanager
+    def admit(self, page: PageInput, lane: Lane, remaining_s: float) -> Iterator[None]:
+        """Hold the page's place until its work is done.
+
+        Raises:
+            Overloaded: no room; says when to come back, computed from queue and measured pace.
+        """
+        self._check_room(page, lane, remaining_s)
+        self._held.data_bytes += len(page.data)
+        try:
+            yield
+        finally:
+            self._held.data_bytes -= len(page.data)
+
+    def _check_room(self, page: PageInput, lane: Lane, remaining_s: float) -> None:
+        waiting = lane.queue_length
+        busy = lane.free_slots == 0
+        wait_s = lane.pace.wait_s(waiting + 1) if busy else 0.0
+        if busy and waiting >= self._limits.max_queue_length:
+            raise Overloaded(f"{waiting} pages are waiting already; no more can.", retry_after=wait_s)
+        if wait_s > remaining_s:
+            raise Overloaded(
+                f"This page would wait about {wait_s:.0f} s, longer than its deadline allows.",
+                retry_after=wait_s,
+            )
+        if self._held.data_bytes + len(page.data) > self._limits.max_waiting_bytes:
+            raise Overloaded(
+                "The pictures being read fill the memory set aside for them.", retry_after=max(wait_s, 1)
+            )

@@ -1,0 +1,146 @@
+"""One page inside a worker process, from bytes to recognition: decode -> engine -> assemble."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from pecia_core.document import Block, Line, Page
+from pecia_core.formats import separator
+from pecia_core.geometry import Polygon
+from pecia_core.recognition import Delta, Recognition, RecognizeOptions, Timings, Usage
+from pecia_core.telemetry import processing_time_event
+from pecia_core.vocabulary import BlockKind
+
+from pecia_ocr.engines.base import CancelToken, Engine, Finished, Oriented, Pixels, PlacedLine
+
+log = logging.getLogger(__name__)
+
+Emit = Callable[[Delta | Block], None]
+
+
+@dataclass(slots=True)
+class _Assembly:
+    """The page as far as it is read."""
+
+    options: RecognizeOptions
+    rotation: int = 0
+    blocks: list[Block] = field(default_factory=list)
+    open_lines: list[Line] = field(default_factory=list)
+    open_block: int = 0
+    last_line: Line | None = None
+    deltas: list[str] = field(default_factory=list)
+    finished: Finished = field(default_factory=Finished)
+
+    def place(self, placed: PlacedLine) -> Iterator[Delta | Block]:
+        """A line joins the open block, or closes it and opens its own."""
+        new_block = self.last_line is not None and placed.block != self.open_block
+        if new_block:
+            yield from self.close_block()
+        self.open_block = placed.block
+        before = separator(self.last_line, placed.line, new_block=new_block, task=self.options.task_type)
+        self.open_lines.append(placed.line)
+        self.last_line = placed.line
+        yield self.say(Delta(before + placed.line.text, placed.line))
+
+    def say(self, delta: Delta) -> Delta:
+        """Remember what was said, so that the final text is exactly its sum."""
+        self.deltas.append(delta.text)
+        return delta
+
+    def close_block(self) -> Iterator[Block]:
+        """The open lines become a block."""
+        if self.open_lines:
+            block = _paragraph(self.open_lines, len(self.blocks))
+            self.blocks.append(block)
+            self.open_lines = []
+            yield block
+
+    def add_block(self, block: Block) -> Iterator[Block]:
+        """A block an engine made itself."""
+        yield from self.close_block()
+        self.blocks.append(block)
+        yield block
+
+
+def _paragraph(lines: list[Line], reading_order: int) -> Block:
+    box = lines[0].polygon.bbox
+    for line in lines[1:]:
+        box = box.union(line.polygon.bbox)
+    known = [line.confidence for line in lines if line.confidence is not None]
+    return Block(
+        kind=BlockKind.PARAGRAPH,
+        polygon=Polygon.from_bbox(box),
+        lines=tuple(lines),
+        reading_order=reading_order,
+        confidence=sum(known) / len(known) if known else None,
+    )
+
+
+def read_page(
+    engine: Engine, decode: Callable[[], Pixels], options: RecognizeOptions, cancel: CancelToken, emit: Emit
+) -> Recognition:
+    """Decode a page, let the engine read it, and put what it says together.
+
+    Args:
+        engine: loaded.
+        decode: gives the pixels; called here so that its time is measured and its errors are the page's.
+        options: what the caller wants.
+        cancel: stops the engine between lines.
+        emit: told of each delta and block as it comes.
+
+    Raises:
+        Interrupted: the page was cancelled.
+        pecia_core.errors.PeciaError: the page cannot be read.
+    """
+    began = perf_counter()
+    pixels = decode()
+    decoded = perf_counter()
+    cancel.check()
+    assembly = _Assembly(options)
+    for event in engine.read(pixels, options, cancel):
+        for said in _follow(assembly, event):
+            emit(said)
+    for block in assembly.close_block():
+        emit(block)
+    ended = perf_counter()
+    log.info(processing_time_event((ended - began) * 1000))
+    timings = Timings(decode_ms=(decoded - began) * 1000, engine_ms=(ended - decoded) * 1000)
+    return _recognition(engine, pixels, assembly, timings)
+
+
+def _follow(assembly: _Assembly, event: object) -> Iterator[Delta | Block]:
+    match event:
+        case Oriented():
+            assembly.rotation = event.rotation
+        case PlacedLine():
+            yield from assembly.place(event)
+        case Delta():
+            yield assembly.say(event)
+        case Block():
+            yield from assembly.add_block(event)
+        case Finished():
+            assembly.finished = event
+
+
+def _recognition(engine: Engine, pixels: Pixels, assembly: _Assembly, timings: Timings) -> Recognition:
+    height, width = pixels.shape[:2]
+    page = Page(
+        width=width,
+        height=height,
+        blocks=tuple(assembly.blocks),
+        index=assembly.options.page_index,
+        rotation=assembly.rotation,
+    )
+    text = "".join(assembly.deltas)
+    info = engine.info
+    return Recognition(
+        page=page,
+        text=text,
+        engine=info.name,
+        model=info.revision,
+        finish_reason=assembly.finished.finish_reason,
+        warnings=assembly.finished.warnings,
+        timings=timings,
+        usage=assembly.finished.usage or Usage(completion_tokens=len(text.split())),
+    )

@@ -1,0 +1,162 @@
+"""A worker process: one engine, one page at a time, no secrets, gone when its parent is gone.
+
+The main thread reads pages. A second thread listens to the socket, so that a cancel reaches the
+engine while it works and the end of the socket ends the process, whatever the engine is doing.
+"""
+
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+from queue import SimpleQueue
+from threading import Lock, Thread
+
+from pecia_core.document import Block
+from pecia_core.errors import EngineFailed, PeciaError
+from pecia_core.recognition import Delta
+from pecia_core.telemetry import configure_logging, request_id
+from pecia_core.vocabulary import EngineName
+
+from pecia_ocr import decoding
+from pecia_ocr.engines import catalogue
+from pecia_ocr.engines.base import CancelToken, Engine, Interrupted, Pixels
+from pecia_ocr.reading import read_page
+from pecia_ocr.scheduling import frames
+
+log = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG = 1
+
+
+class _Line:
+    """The socket to the service: blocking, whole frames."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._sending = Lock()
+
+    def send(self, message: frames.FromWorker) -> None:
+        with self._sending:
+            self._socket.sendall(frames.encode(message))
+
+    def receive(self) -> tuple[frames.ToWorker, bytes]:
+        """The next frame; EOFError when the service is gone."""
+        header, payload = frames.lengths(self._exactly(frames.HEAD_BYTES))
+        message = frames.to_worker_decoder.decode(self._exactly(header))
+        return message, self._exactly(payload)
+
+    def _exactly(self, count: int) -> bytes:
+        data = bytearray(count)
+        view = memoryview(data)
+        while view:
+            received = self._socket.recv_into(view)
+            if not received:
+                raise EOFError
+            view = view[received:]
+        return bytes(data)
+
+
+class Worker:
+    """Reads the pages it is sent, in order."""
+
+    def __init__(self, line: _Line) -> None:
+        """Nothing is loaded yet."""
+        self._line = line
+        self._pages: SimpleQueue[tuple[frames.Read, bytes]] = SimpleQueue()
+        self._tokens: dict[int, CancelToken] = {}
+
+    def run(self) -> None:
+        """Load what the first frame names, then read pages until the service goes away."""
+        load, _ = self._line.receive()
+        if not isinstance(load, frames.Load):
+            raise TypeError(f"the first frame must be Load, not {type(load).__name__}")
+        configure_logging("ocr", load.log_level)
+        engine = self._load(load)
+        Thread(target=self._listen, name="listener", daemon=True).start()
+        while True:
+            read, payload = self._pages.get()
+            self._answer(engine, read, payload)
+
+    def _load(self, load: frames.Load) -> Engine:
+        try:
+            engine = catalogue.build(EngineName(load.engine), load.config)
+            engine.load(lambda progress: self._line.send(frames.Loading(progress)))
+        except PeciaError as error:
+            self._line.send(frames.Failed(None, error.code, error.message))
+            sys.exit(0)
+        self._line.send(frames.Ready(engine.info))
+        return engine
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                message, payload = self._line.receive()
+                match message:
+                    case frames.Read():
+                        self._tokens[message.call_id] = CancelToken()
+                        self._pages.put((message, payload))
+                    case frames.Cancel():
+                        if token := self._tokens.get(message.call_id):
+                            token.cancel()
+        finally:
+            os._exit(0)  # the service is gone or talks nonsense: no page is worth finishing
+
+    def _answer(self, engine: Engine, read: frames.Read, payload: bytes) -> None:
+        request_id.set(read.request_id)
+        try:
+            self._line.send(self._outcome(engine, read, payload))
+        finally:
+            del self._tokens[read.call_id]
+
+    def _outcome(self, engine: Engine, read: frames.Read, payload: bytes) -> frames.FromWorker:
+        call_id = read.call_id
+
+        def emit(said: Delta | Block) -> None:
+            self._line.send(
+                frames.Text(call_id, said) if isinstance(said, Delta) else frames.BlockRead(call_id, said)
+            )
+
+        try:
+            token = self._tokens[call_id]
+            recognition = read_page(engine, lambda: _decode(read, payload), read.options, token, emit)
+        except Interrupted:
+            return frames.Stopped(call_id)
+        except PeciaError as error:
+            return frames.Failed(call_id, error.code, error.message, error.param)
+        except Exception:
+            # One page must not take the process down; its own log line says what broke.
+            log.exception("The engine broke on a page")
+            message = "The engine broke on this page; the log has the cause under this request id."
+            return frames.Failed(call_id, EngineFailed.default_code, message)
+        return frames.Done(call_id, recognition)
+
+
+def _decode(read: frames.Read, payload: bytes) -> Pixels:
+    if read.raw is None:
+        return decoding.decode(payload)
+    raw = read.raw
+    return decoding.from_raw(raw.width, raw.height, raw.channels, raw.stride, payload)
+
+
+def _die_with(parent: int) -> None:
+    """End when the parent ends, even at kill -9 (Linux; elsewhere the end of the socket does it)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def main() -> None:
+    """`python -m pecia_ocr.scheduling.worker FD PARENT_PID`: not for people."""
+    descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
+    # A Ctrl-C or a drain is the parent's to decide; it closes the socket when the work is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _die_with(parent)
+    Worker(_Line(socket.socket(fileno=descriptor))).run()
+
+
+if __name__ == "__main__":
+    main()

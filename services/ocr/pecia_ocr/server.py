@@ -1,0 +1,167 @@
+"""The composition root: settings -> lanes -> pipeline -> servicer -> server, and their end."""
+
+import asyncio
+import logging
+import signal
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from pecia.ocr.v1 import ocr_pb2, ocr_pb2_grpc
+from pecia_core.telemetry import RequestMetrics, configure_logging
+from pecia_core.vocabulary import EngineName, EngineState
+from prometheus_client import CollectorRegistry, start_http_server
+
+from pecia_ocr.admission import Admission
+from pecia_ocr.authentication import Door
+from pecia_ocr.blobs import BlobFolder
+from pecia_ocr.interceptors import CallBoundary
+from pecia_ocr.pipeline import Pipeline
+from pecia_ocr.registry import Registry
+from pecia_ocr.scheduling.lane import Lane
+from pecia_ocr.scheduling.process import EngineSpec
+from pecia_ocr.servicer import OcrServicer
+from pecia_ocr.settings import Settings, TlsSettings, usable_cores, worker_environment
+
+log = logging.getLogger(__name__)
+
+SERVICE = ocr_pb2.DESCRIPTOR.services_by_name["OcrService"].full_name
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class OcrServer:
+    """The whole service in one process, without its signals."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Put everything together; nothing runs yet."""
+        self.settings = settings
+        self.lanes = build_lanes(settings)
+        self.registry = Registry(self.lanes, autofallback=settings.gpu_autofallback)
+        self.health = health.aio.HealthServicer()
+        self.port = 0
+        self._metrics_registry = CollectorRegistry()
+        self._draining = False
+        self._server = self._build_server()
+
+    def _build_server(self) -> grpc.aio.Server:
+        settings = self.settings
+        metrics = RequestMetrics(self._metrics_registry, "ocr")
+        boundary = CallBoundary(Door(settings.auth.keys_file), self.registry, metrics)
+        server = grpc.aio.server(interceptors=(boundary,), options=_options(settings))
+        pipeline = Pipeline(self.registry, Admission(settings.limits), settings.inference_timeout_s)
+        blobs = BlobFolder(settings.blobs.root, settings.limits.max_picture_bytes)
+        ocr_pb2_grpc.add_OcrServiceServicer_to_server(OcrServicer(pipeline, blobs, settings), server)
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
+        if settings.grpc.reflection:
+            names = (SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
+            reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), server)
+        return server
+
+    async def start(self) -> None:
+        """Answer health at once; load the engines in the background."""
+        address = f"{self.settings.grpc.host}:{self.settings.grpc.port}"
+        credentials = _credentials(self.settings.tls)
+        if credentials is None:
+            self.port = self._server.add_insecure_port(address)
+        else:
+            self.port = self._server.add_secure_port(address, credentials)
+        await self._update_health()
+        await self._server.start()
+        if self.settings.telemetry.metrics_port:
+            start_http_server(self.settings.telemetry.metrics_port, registry=self._metrics_registry)
+        log.info("Listening", extra={"address": f"{self.settings.grpc.host}:{self.port}"})
+        for lane in self.lanes:
+            lane.on_change = self._on_lane_change
+            lane.start()
+
+    def _on_lane_change(self) -> None:
+        self._health_task = asyncio.ensure_future(self._update_health())
+
+    async def _update_health(self) -> None:
+        """The nameless service says the process is alive, the named ones that an engine can answer."""
+        await self.health.set("", _SERVING)
+        serving = self.registry.ready and not self._draining
+        await self.health.set(SERVICE, _SERVING if serving else _NOT_SERVING)
+        for lane in self.lanes:
+            ready = lane.state == EngineState.READY and not self._draining
+            await self.health.set(lane.name, _SERVING if ready else _NOT_SERVING)
+
+    async def stop(self) -> None:
+        """Take no more calls, finish what runs, end the workers."""
+        self._draining = True
+        await self._update_health()
+        await self._server.stop(self.settings.inference_timeout_s)
+        for lane in self.lanes:
+            await lane.close()
+
+
+def build_lanes(settings: Settings) -> list[Lane]:
+    """One lane per engine that is switched on, best first."""
+    engines = settings.engines
+    wanted: list[tuple[EngineName, bool, int, dict[str, Any]]] = [
+        (
+            EngineName.RAPID,
+            engines.rapid,
+            engines.rapid_workers or usable_cores(),
+            {"threads": engines.rapid_threads},
+        ),
+        (
+            EngineName.TESSERACT,
+            engines.tesseract,
+            engines.tesseract_workers,
+            {"languages": list(engines.tesseract_languages)},
+        ),
+        (
+            EngineName.SCRIPTED,
+            engines.scripted,
+            engines.scripted_workers,
+            {"script": engines.scripted_script},
+        ),
+    ]
+    return [Lane(_spec(settings, name, config), slots) for name, on, slots, config in wanted if on and slots]
+
+
+def _spec(settings: Settings, name: EngineName, config: dict[str, object]) -> EngineSpec:
+    return EngineSpec(
+        name=name,
+        config=config,
+        environment=worker_environment(),
+        load_timeout_s=settings.engines.load_timeout_s,
+        cancel_grace_s=settings.engines.cancel_grace_s,
+        log_level=settings.telemetry.log_level,
+    )
+
+
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", settings.grpc.max_message_bytes),
+        ("grpc.max_send_message_length", settings.grpc.max_message_bytes),
+        ("grpc.max_connection_age_ms", settings.grpc.max_connection_age_s * 1000),
+        # A call that runs when its connection grows old is let finish.
+        ("grpc.max_connection_age_grace_ms", int(settings.inference_timeout_s * 1000)),
+        ("grpc.so_reuseport", 0),
+    ]
+
+
+def _credentials(tls: TlsSettings) -> grpc.ServerCredentials | None:
+    if tls.cert_file is None or tls.key_file is None:
+        return None
+    pair = (tls.key_file.read_bytes(), tls.cert_file.read_bytes())
+    authorities = tls.client_ca_file.read_bytes() if tls.client_ca_file else None
+    return grpc.ssl_server_credentials([pair], authorities, require_client_auth=authorities is not None)
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT, then drain and return."""
+    configure_logging("ocr", settings.telemetry.log_level)
+    server = OcrServer(settings)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await server.start()
+    await stop.wait()
+    log.info("Draining")
+    await server.stop()
+    log.info("Stopped")

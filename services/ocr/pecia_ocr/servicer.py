@@ -1,0 +1,126 @@
+"""Proto in, proto out; no decisions."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from importlib.metadata import version
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+from pecia.ocr.v1 import ocr_pb2, ocr_pb2_grpc
+from pecia_core import wire
+from pecia_core.errors import EngineFailed, InvalidRequest
+from pecia_core.recognition import Recognition
+from pecia_core.telemetry import request_id
+
+from pecia_ocr.blobs import BlobFolder
+from pecia_ocr.pipeline import Pipeline
+from pecia_ocr.registry import MODELS
+from pecia_ocr.scheduling.frames import RawShape
+from pecia_ocr.scheduling.lane import Lane
+from pecia_ocr.scheduling.process import PageInput
+from pecia_ocr.settings import Settings
+
+Request = ocr_pb2.RecognizeRequest | ocr_pb2.RecognizeStreamRequest
+
+
+class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
+    """pecia.ocr.v1.OcrService over the pipeline."""
+
+    def __init__(self, pipeline: Pipeline, blobs: BlobFolder, settings: Settings) -> None:
+        """Remember what answers."""
+        self._pipeline = pipeline
+        self._blobs = blobs
+        self._settings = settings
+
+    async def Recognize(  # noqa: N802 - named by the contract
+        self,
+        request: ocr_pb2.RecognizeRequest,
+        context: "grpc.aio.ServicerContext[ocr_pb2.RecognizeRequest, ocr_pb2.RecognizeResponse]",
+    ) -> ocr_pb2.RecognizeResponse:
+        """One page, one answer."""
+        page = await self._page(request)
+        async with aclosing(self._pipeline.recognize(page, context.time_remaining())) as events:
+            async for event in events:
+                if isinstance(event, Recognition):
+                    return ocr_pb2.RecognizeResponse(recognition=wire.recognition_to_proto(event))
+        raise EngineFailed("The engine ended without an answer.")
+
+    async def RecognizeStream(  # noqa: N802 - named by the contract
+        self,
+        request: ocr_pb2.RecognizeStreamRequest,
+        context: "grpc.aio.ServicerContext[ocr_pb2.RecognizeStreamRequest, ocr_pb2.RecognizeStreamResponse]",
+    ) -> AsyncIterator[ocr_pb2.RecognizeStreamResponse]:
+        """One page, its events as they come."""
+        page = await self._page(request)
+        async with aclosing(self._pipeline.recognize(page, context.time_remaining())) as events:
+            async for event in events:
+                yield wire.event_to_proto(event)
+
+    async def Describe(  # noqa: N802 - named by the contract
+        self,
+        request: ocr_pb2.DescribeRequest,  # noqa: ARG002 - it is empty
+        context: "grpc.aio.ServicerContext[ocr_pb2.DescribeRequest, ocr_pb2.DescribeResponse]",  # noqa: ARG002
+    ) -> ocr_pb2.DescribeResponse:
+        """Engines, limits and load."""
+        lanes = self._pipeline.registry.lanes
+        return ocr_pb2.DescribeResponse(
+            engines=map(_describe, lanes),
+            limits=_limits(self._settings),
+            load=_load(lanes),
+            version=version("pecia-ocr"),
+        )
+
+    async def _page(self, request: Request) -> PageInput:
+        options = wire.options_from_proto(request.options)
+        picture = request.picture
+        match picture.WhichOneof("source"):
+            case "encoded":
+                return PageInput(picture.encoded, options, request_id.get())
+            case "raw":
+                raw = RawShape(
+                    picture.raw.width, picture.raw.height, picture.raw.channels, picture.raw.stride
+                )
+                return PageInput(picture.raw.data, options, request_id.get(), raw)
+            case "blob":
+                data = await asyncio.to_thread(self._blobs.read, picture.blob.key, picture.blob.sha256)
+                return PageInput(data, options, request_id.get())
+            case _:
+                raise InvalidRequest(
+                    "The request has no picture.", code="missing_required_parameter", param="picture"
+                )
+
+
+def _describe(lane: Lane) -> ocr_pb2.EngineDescription:
+    info = lane.info
+    return ocr_pb2.EngineDescription(
+        name=lane.name,
+        models=MODELS[lane.name],
+        revision=info.revision if info else "",
+        state=ocr_pb2.EngineState.Value(f"ENGINE_STATE_{lane.state.name}"),
+        reason=lane.reason,
+        tasks=[wire.task_to_proto(task) for task in info.tasks] if info else (),
+        sizes=[wire.size_to_proto(size) for size in info.sizes] if info else (),
+        languages=info.languages if info else (),
+        slots=lane.slots,
+        load_progress=lane.load_progress,
+    )
+
+
+def _limits(settings: Settings) -> ocr_pb2.Limits:
+    return ocr_pb2.Limits(
+        max_picture_bytes=settings.limits.max_picture_bytes,
+        max_picture_pixels=settings.limits.max_picture_pixels,
+        max_queue_length=settings.limits.max_queue_length,
+        max_duration=Duration(seconds=int(settings.inference_timeout_s)),
+        max_message_bytes=settings.grpc.max_message_bytes,
+    )
+
+
+def _load(lanes: list[Lane]) -> ocr_pb2.Load:
+    return ocr_pb2.Load(
+        free_slots=sum(lane.free_slots for lane in lanes),
+        queue_length=sum(lane.queue_length for lane in lanes),
+        running=sum(lane.running for lane in lanes),
+        pages_per_second=sum(lane.pace.pages_per_second for lane in lanes),
+    )

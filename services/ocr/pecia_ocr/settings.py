@@ -1,0 +1,157 @@
+"""Every knob of the ocr service: unit, default, reason. The only reader of the environment."""
+
+import os
+from pathlib import Path
+
+from pydantic import AliasChoices, BaseModel, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_MIB = 1024 * 1024
+
+
+class GrpcSettings(BaseModel):
+    """Where and how the service is reached."""
+
+    host: str = Field("127.0.0.1", description="Address to bind. 0.0.0.0 in a container.")
+    port: int = Field(50051, ge=0, le=65535, description="TCP port; 0 = any free one, which the log names.")
+    max_message_bytes: int = Field(
+        64 * _MIB,
+        description="Bytes of one gRPC message. Above every picture limit: the limits answer, not gRPC.",
+    )
+    max_connection_age_s: int = Field(
+        30,
+        description="Seconds after which a connection is renewed: callers behind a name find new pods.",
+    )
+    reflection: bool = Field(
+        default=True, description="Serve gRPC reflection, so that any client can look around."
+    )
+
+
+class TlsSettings(BaseModel):
+    """Transport security; off while `cert_file` is empty."""
+
+    cert_file: Path | None = Field(None, description="PEM certificate chain of this service.")
+    key_file: Path | None = Field(None, description="PEM private key of the certificate.")
+    client_ca_file: Path | None = Field(
+        None, description="PEM authorities whose client certificates are demanded (mutual TLS)."
+    )
+
+
+class AuthSettings(BaseModel):
+    """Who may call."""
+
+    keys_file: Path | None = Field(
+        None, description="TOML file of hashed API keys (see `pecia keys new`); empty = everybody may call."
+    )
+
+
+class LimitSettings(BaseModel):
+    """What is refused before any work."""
+
+    max_picture_bytes: int = Field(10 * _MIB, gt=0, description="Bytes of one encoded picture.")
+    max_picture_pixels: int = Field(
+        100_000_000,
+        gt=0,
+        description="Pixels of one picture, read from its header: a decoded pixel is 3 bytes.",
+    )
+    max_queue_length: int = Field(
+        64, ge=0, description="Pages waiting per engine. More would only wait longer than callers do."
+    )
+    max_waiting_bytes: int = Field(
+        512 * _MIB,
+        gt=0,
+        description="Bytes of all admitted pictures together, so that a burst cannot fill memory.",
+    )
+
+
+class EngineSettings(BaseModel):
+    """Which engines run, and how many processes each has."""
+
+    rapid: bool = Field(default=True, description="Run the PP-OCR engine.")
+    rapid_workers: int = Field(0, ge=0, description="Processes; 0 = one per usable core.")
+    rapid_threads: int = Field(
+        1, ge=1, description="Threads per process. One each is fastest for many pages."
+    )
+    tesseract: bool = Field(default=True, description="Run Tesseract where it is installed.")
+    tesseract_workers: int = Field(1, ge=0, description="Processes.")
+    tesseract_languages: tuple[str, ...] = Field(("ind", "eng"), description="Tesseract language packs.")
+    scripted: bool = Field(
+        default=False, description="Run the scripted engine: for tests and demonstrations."
+    )
+    scripted_workers: int = Field(2, ge=1, description="Processes.")
+    scripted_script: str = Field(
+        "", description="What the scripted engine answers; empty = its default script."
+    )
+    cancel_grace_s: float = Field(
+        1.0, gt=0, description="Seconds a cancelled page may take to stop before its process is replaced."
+    )
+    load_timeout_s: float = Field(
+        900.0, gt=0, description="Seconds a model may take to load; a first start may fetch weights."
+    )
+
+
+class BlobSettings(BaseModel):
+    """Where blob references point."""
+
+    root: Path | None = Field(
+        None, description="Folder of the blob store; empty = blob references are refused."
+    )
+
+
+class TelemetrySettings(BaseModel):
+    """Logs and metrics."""
+
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    metrics_port: int = Field(0, ge=0, le=65535, description="HTTP port for /metrics; 0 = none.")
+
+
+class Settings(BaseSettings):
+    """The ocr service. Environment names are PECIA_<GROUP>__<FIELD>."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PECIA_", env_nested_delimiter="__", extra="ignore", populate_by_name=True
+    )
+
+    grpc: GrpcSettings = Field(default_factory=GrpcSettings)
+    tls: TlsSettings = Field(default_factory=TlsSettings)
+    auth: AuthSettings = Field(default_factory=AuthSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    engines: EngineSettings = Field(default_factory=EngineSettings)
+    blobs: BlobSettings = Field(default_factory=BlobSettings)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
+    inference_timeout_s: float = Field(
+        300.0,
+        gt=0,
+        validation_alias=AliasChoices("OCR_INFERENCE_TIMEOUT_S", "PECIA_INFERENCE_TIMEOUT_S"),
+        description="Seconds one page may take, waiting included; a caller's shorter deadline wins.",
+    )
+    gpu_autofallback: bool = Field(
+        default=True,
+        validation_alias=AliasChoices("OCR_GPU_AUTOFALLBACK", "PECIA_GPU_AUTOFALLBACK"),
+        description="Answer deepseek-ocr with a CPU engine, flagged, while no DeepSeek engine is ready.",
+    )
+    gpu_enabled: bool = Field(
+        default=True,
+        validation_alias=AliasChoices("OCR_GPU_ENABLED", "PECIA_GPU_ENABLED"),
+        description="Use a GPU engine where there is one.",
+    )
+
+
+def usable_cores() -> int:
+    """Cores this process may use: its affinity, bounded by its cgroup's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(cores, int(quota) // int(period)))
+    except (OSError, ValueError):  # no cgroup v2, or "max": no quota
+        return cores
+
+
+def worker_environment() -> dict[str, str]:
+    """All that a worker process sees of the environment: no secrets reach the code that decodes pictures."""
+    kept = ("PATH", "LD_LIBRARY_PATH", "TESSDATA_PREFIX", "TMPDIR")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {
+        "LANG": "C.UTF-8",
+        "OMP_NUM_THREADS": "1",
+        "OMP_THREAD_LIMIT": "1",  # tesseract's own threads fight over the cores the pool hands out
+    }
