@@ -1,0 +1,292 @@
+"""Every knob of the gateway: its unit, its default and the reason for it. The only reader of the environment.
+
+Names are PECIA_<GROUP>__<FIELD>. A field's `seed_name` is the older name that works as well.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+_MIB = 1024 * 1024
+_log = logging.getLogger(__name__)
+
+
+def _split(value: object) -> object:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+# Written as `a, b` in the environment.
+CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class HttpSettings(BaseModel):
+    """Where and how the gateway is reached."""
+
+    host: str = Field(
+        "0.0.0.0",  # noqa: S104 - the gateway is what is published
+        description="Address to bind. All of them: the gateway is what is published.",
+    )
+    port: int = Field(8000, ge=0, le=65535, description="TCP port; 0 = any free one, which the log names.")
+    cors_origins: CommaList = Field(
+        ("*",),
+        json_schema_extra={"seed_name": "CORS_ORIGINS"},
+        description="Comma-separated origins whose pages may call; * = all, which suits keys in headers.",
+    )
+    keep_alive_s: float = Field(
+        75.0, gt=0, description="Seconds an idle connection stays open: longer than a load balancer's 60."
+    )
+    drain_s: float = Field(
+        315.0,
+        gt=0,
+        description="Seconds running requests may take after SIGTERM: the longest page and 15 more.",
+    )
+    sse_keep_alive_s: float = Field(
+        15.0,
+        gt=0,
+        description="Seconds of silence after which a stream says `: keep-alive`; load balancers cut at 60.",
+    )
+
+
+class LimitSettings(BaseModel):
+    """What is refused before any work."""
+
+    max_upload_mb: float = Field(
+        10.0,
+        gt=0,
+        json_schema_extra={"seed_name": "MAX_UPLOAD_MB"},
+        description="MiB of one picture or inline PDF. Larger documents belong in jobs.",
+    )
+    max_body_mb: float = Field(
+        64.0,
+        gt=0,
+        description="MiB of one request body, counted while it arrives. Base64 makes a picture a third "
+        "larger, and a request may hold several.",
+    )
+    max_buffered_mb: float = Field(
+        512.0,
+        gt=0,
+        description="MiB of all request bodies in the house together, so that a burst cannot fill memory.",
+    )
+    max_images: int = Field(8, ge=1, description="Pictures in one request; more belong in jobs.")
+    max_pdf_pages: int = Field(
+        8, ge=1, description="Pages of a PDF read within a request; longer ones belong in jobs."
+    )
+    max_parts: int = Field(32, ge=1, description="Parts of one multipart body: files and fields together.")
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """Bytes of one picture or inline PDF."""
+        return int(self.max_upload_mb * _MIB)
+
+    @property
+    def max_body_bytes(self) -> int:
+        """Bytes of one request body."""
+        return int(self.max_body_mb * _MIB)
+
+    @property
+    def max_buffered_bytes(self) -> int:
+        """Bytes of all request bodies together."""
+        return int(self.max_buffered_mb * _MIB)
+
+
+class ClientTlsSettings(BaseModel):
+    """Transport security towards the ocr service; off while `ca_file` is empty."""
+
+    ca_file: Path | None = Field(None, description="PEM authorities that sign the ocr service's certificate.")
+    cert_file: Path | None = Field(None, description="PEM certificate chain of the gateway (mutual TLS).")
+    key_file: Path | None = Field(None, description="PEM private key of that certificate.")
+    server_name: str = Field(
+        "", description="Name the certificate must carry; empty = the name in the target."
+    )
+
+
+class OcrSettings(BaseModel):
+    """How the ocr service is found and called."""
+
+    target: str = Field(
+        "127.0.0.1:50051",
+        description="name:port, or several separated by commas. Every address of a name is a pod of its own.",
+    )
+    timeout_s: float = Field(
+        300.0,
+        gt=0,
+        json_schema_extra={"seed_name": "OCR_INFERENCE_TIMEOUT_S"},
+        description="Seconds one page may take, waiting included; a caller's shorter deadline wins.",
+    )
+    bearer_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key of the gateway at the ocr service, of a trusted record there, so that its word on "
+        "the tenant is believed; empty = the caller's own key is handed on.",
+    )
+    tls: ClientTlsSettings = Field(default_factory=ClientTlsSettings)
+    resolve_interval_s: float = Field(
+        5.0,
+        gt=0,
+        description="Seconds between looks at the name's addresses and the pods' state: new pods work then.",
+    )
+    describe_timeout_s: float = Field(2.0, gt=0, description="Seconds a pod has to say what it offers.")
+    keepalive_s: float = Field(
+        60.0,
+        ge=0,
+        description="Seconds between pings on a connection with calls, to notice a dead pod; 0 = none.",
+    )
+    max_message_bytes: int = Field(
+        64 * _MIB,
+        gt=0,
+        description="Bytes of one gRPC message. Above every limit here, so that the limits answer.",
+    )
+
+
+class AuthSettings(BaseModel):
+    """Who may call, and how often."""
+
+    keys_file: Path | None = Field(
+        None, description="TOML file of hashed API keys (see `pecia keys new`); empty = everybody may call."
+    )
+    reload_s: float = Field(
+        1.0, ge=0, description="Seconds between looks at whether the keys file has changed."
+    )
+    requests_per_minute: int = Field(
+        0, ge=0, description="Requests a minute of callers without keys, all together; 0 = no limit."
+    )
+    max_in_flight: int = Field(
+        0, ge=0, description="Requests at once of callers without keys, all together; 0 = no limit."
+    )
+
+
+class FetchSettings(BaseModel):
+    """Pictures named by URL."""
+
+    allow_http: bool = Field(
+        default=False, description="Also fetch http: URLs, which anybody on the way can change."
+    )
+    timeout_s: float = Field(
+        20.0,
+        gt=0,
+        description="Seconds a download may take altogether, redirects included: slow servers end here.",
+    )
+    connect_timeout_s: float = Field(5.0, gt=0, description="Seconds a connection may take.")
+    max_redirects: int = Field(3, ge=0, description="Redirects followed, each one checked again.")
+    max_concurrent: int = Field(16, ge=1, description="Downloads at once, so that they cannot fill memory.")
+    allowed_ports: tuple[int, ...] = Field((80, 443, 8080, 8443), description="Ports that may be asked.")
+    allowed_private_hosts: CommaList = Field(
+        (),
+        description="Comma-separated networks, addresses or exact names that may be asked, on any port, "
+        "although they are not public: your own file server. Everything private is refused otherwise.",
+    )
+    ca_file: Path | None = Field(
+        None, description="PEM authorities for https instead of the well-known ones."
+    )
+
+
+class PdfSettings(BaseModel):
+    """Inline PDFs."""
+
+    dpi: int = Field(
+        200, ge=72, le=600, description="Dots per inch pages are drawn at: body text is 25 pixels high."
+    )
+    workers: int = Field(1, ge=1, description="Processes that draw pages.")
+
+
+class ModelSettings(BaseModel):
+    """Which model answers whom."""
+
+    default_model: str = Field(
+        "auto", description="Model of requests that name none: the best engine that is ready."
+    )
+    gpu_autofallback: bool = Field(
+        default=True,
+        json_schema_extra={"seed_name": "OCR_GPU_AUTOFALLBACK"},
+        description="List deepseek-ocr although a CPU engine answers it, flagged; as in the ocr service.",
+    )
+
+
+class FeatureSettings(BaseModel):
+    """Switches of the former system; their features are not part of pecia."""
+
+    enable_stt: bool = Field(
+        default=False,
+        json_schema_extra={"seed_name": "AI_ENABLE_STT"},
+        description="Speech to text; only warns.",
+    )
+    enable_tts: bool = Field(
+        default=False,
+        json_schema_extra={"seed_name": "AI_ENABLE_TTS"},
+        description="Text to speech; only warns.",
+    )
+
+
+class TelemetrySettings(BaseModel):
+    """Logs and metrics."""
+
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+
+class Settings(BaseSettings):
+    """The gateway."""
+
+    model_config = SettingsConfigDict(env_prefix="PECIA_", env_nested_delimiter="__", extra="ignore")
+
+    http: HttpSettings = Field(default_factory=HttpSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    ocr: OcrSettings = Field(default_factory=OcrSettings)
+    auth: AuthSettings = Field(default_factory=AuthSettings)
+    fetch: FetchSettings = Field(default_factory=FetchSettings)
+    pdf: PdfSettings = Field(default_factory=PdfSettings)
+    models: ModelSettings = Field(default_factory=ModelSettings)
+    features: FeatureSettings = Field(default_factory=FeatureSettings)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
+
+    @classmethod
+    def settings_customise_sources(  # noqa: PLR0913 - the signature is pydantic-settings' own
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - same
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over PECIA_ names, which win over the older names."""
+        return init_settings, env_settings, SeedNames(settings_cls)
+
+    def log_unused_features(self) -> None:
+        """Warn about switches that are on and do nothing."""
+        for name, seed_name in (("enable_stt", "AI_ENABLE_STT"), ("enable_tts", "AI_ENABLE_TTS")):
+            if getattr(self.features, name):
+                _log.warning("%s is on, but pecia has no such feature: it only reads documents.", seed_name)
+
+
+class SeedNames(PydanticBaseSettingsSource):
+    """Reads the older, unprefixed names into the groups their fields stand in."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """The group's values that older names set; demanded by pydantic-settings."""
+        group = field.annotation
+        found = {
+            name: os.environ[seed_name] for name, seed_name in seed_names(group) if seed_name in os.environ
+        }
+        return found, field_name, True
+
+    def __call__(self) -> dict[str, Any]:
+        """Group by group, only what is set."""
+        groups = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: found for name, found in groups.items() if found}
+
+
+def seed_names(group: object) -> Iterator[tuple[str, str]]:
+    """Fields of a settings group that have an older name, and that name."""
+    if isinstance(group, type) and issubclass(group, BaseModel):
+        for name, field in group.model_fields.items():
+            if isinstance(field.json_schema_extra, dict) and "seed_name" in field.json_schema_extra:
+                yield name, str(field.json_schema_extra["seed_name"])
