@@ -1,0 +1,213 @@
+"""The gateway's REST API, typed. One connection pool; safe to share between threads."""
+
+import base64
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import httpx
+from pecia_core.recognition import RecognizeOptions
+
+from pecia_client.failures import from_event, from_response, from_transport
+from pecia_client.media import media_type
+from pecia_client.reading import Json, Lines, ModelCard, Reading
+
+_PDF = "application/pdf"
+_LONGEST_WAIT_S = 60.0
+_CONNECT_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a refused call is tried again; seconds to wait where the gateway does not say."""
+
+    times: int = 2
+    first_wait_s: float = 0.5
+
+    def wait_s(self, attempt: int, asked: float | None) -> float:
+        """Seconds before attempt number `attempt + 1`; `asked` is what the gateway wants."""
+        wait = self.first_wait_s * 2**attempt if asked is None else asked
+        return min(wait, _LONGEST_WAIT_S)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A streamed answer while it grows."""
+
+    text: list[str] = field(default_factory=list)
+    ocr: dict[str, Any] = field(default_factory=dict)
+    usage: dict[str, Any] = field(default_factory=dict)
+
+
+class RestClient:
+    """Every call raises a PeciaError with the gateway's own message, code and request id."""
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8000",
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 300.0,
+        retries: Retries | None = None,
+    ) -> None:
+        """Open a pool; nothing is sent yet.
+
+        Args:
+            base_url: of the gateway, with or without /v1.
+            api_key: sent as a bearer token.
+            timeout_s: seconds to wait for an answer.
+            retries: None = twice, where the gateway says that a retry helps.
+        """
+        self.base_url = base_url.rstrip("/").removesuffix("/v1")
+        self._retries = retries or Retries()
+        self._http = httpx.Client(
+            base_url=self.base_url,
+            headers={"authorization": f"Bearer {api_key}"} if api_key else {},
+            timeout=httpx.Timeout(timeout_s, connect=_CONNECT_TIMEOUT_S),
+        )
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the pool."""
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def recognize(self, data: bytes, options: RecognizeOptions | None = None) -> Reading:
+        """Read a picture, or a PDF of few pages, and wait for all of it."""
+        response = self._send("POST", "/v1/chat/completions", json=chat_body(data, options))
+        body = response.json()
+        text = body["choices"][0]["message"]["content"]
+        return Reading.from_chat(text, body.get("ocr") or {}, body.get("usage") or {}, _request_id(response))
+
+    def stream(self, data: bytes, options: RecognizeOptions | None = None) -> Iterator[str | Reading]:
+        """Read a picture and get its text as it is recognised; the last thing is the whole reading."""
+        body = chat_body(data, options) | {"stream": True, "stream_options": {"include_usage": True}}
+        draft = _Draft()
+        with self._open("/v1/chat/completions", body) as response:
+            request_id = _request_id(response)
+            for chunk in _events(response):
+                if "error" in chunk:
+                    raise from_event(chunk["error"], request_id)
+                draft.ocr |= chunk.get("ocr") or {}
+                draft.usage |= chunk.get("usage") or {}
+                for choice in chunk.get("choices") or ():
+                    if delta := choice.get("delta", {}).get("content"):
+                        draft.text.append(delta)
+                        yield delta
+        yield Reading.from_chat("".join(draft.text), draft.ocr, draft.usage, request_id)
+
+    def lines(self, data: bytes, options: RecognizeOptions | None = None) -> Lines:
+        """Read a picture as lines with boxes (`/v1/ocr`)."""
+        name = "picture." + media_type(data).rpartition("/")[2]
+        files = {"file": (name, data, media_type(data))}
+        response = self._send("POST", "/v1/ocr", files=files, data=_extras(options or RecognizeOptions()))
+        return Lines.from_json(response.json(), _request_id(response))
+
+    def models(self) -> list[ModelCard]:
+        """What a caller may name as model."""
+        cards = self._send("GET", "/v1/models").json()["data"]
+        return [_card(card) for card in cards]
+
+    def model(self, name: str) -> ModelCard:
+        """One model; raises NotFound."""
+        return _card(self._send("GET", f"/v1/models/{name}").json())
+
+    def health(self) -> Json:
+        """The gateway's /health body."""
+        return self._json("/health")
+
+    def capacity(self) -> Json:
+        """The gateway's /v1/capacity body."""
+        return self._json("/v1/capacity")
+
+    def ready(self) -> bool:
+        """Whether an engine can answer now; False also when nothing listens."""
+        try:
+            return self._http.get("/ready").is_success
+        except httpx.TransportError:
+            return False
+
+    def _json(self, path: str) -> Json:
+        body: Json = self._send("GET", path).json()
+        return body
+
+    def _send(self, method: str, path: str, **content: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own arguments
+        attempt = 0
+        while True:
+            with self._translated():
+                response = self._http.request(method, path, **content)
+            if response.is_success:
+                return response
+            if attempt == self._retries.times or not _worth_retrying(response):
+                raise from_response(response)
+            time.sleep(self._retries.wait_s(attempt, from_response(response).retry_after))
+            attempt += 1
+
+    @contextmanager
+    def _open(self, path: str, body: Json) -> Iterator[httpx.Response]:
+        with self._translated(), self._http.stream("POST", path, json=body) as response:
+            if not response.is_success:
+                response.read()
+                raise from_response(response)
+            yield response
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TransportError as failure:
+            raise from_transport(failure, self.base_url) from failure
+
+
+def chat_body(data: bytes, options: RecognizeOptions | None = None) -> dict[str, Any]:
+    """The chat completion request for one file: a picture as image_url, a PDF as file part."""
+    options = options or RecognizeOptions()
+    kind = media_type(data)
+    url = f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    part: Mapping[str, Any] = {"type": "image_url", "image_url": {"url": url}}
+    if kind == _PDF:
+        # The file's own name stays on this machine: it may say more than it should.
+        part = {"type": "file", "file": {"file_data": url, "filename": "document.pdf"}}
+    return {"messages": [{"role": "user", "content": [part]}], **_extras(options)}
+
+
+def _extras(options: RecognizeOptions) -> dict[str, Any]:
+    said = {
+        "model": options.model,
+        "task_type": str(options.task_type),
+        "model_size": str(options.model_size) if options.model_size else None,
+        "ref_text": options.ref_text,
+        "languages": list(options.languages),
+        "max_tokens": options.sampling.max_tokens,
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _events(response: httpx.Response) -> Iterator[dict[str, Any]]:
+    for line in response.iter_lines():
+        if line.startswith("data:") and (payload := line[5:].strip()) != "[DONE]":
+            yield json.loads(payload)
+
+
+def _card(card: Json) -> ModelCard:
+    return ModelCard(card["id"], card.get("owned_by") or "", int(card.get("created") or 0), card)
+
+
+def _request_id(response: httpx.Response) -> str:
+    return str(response.headers.get("x-request-id", ""))
+
+
+def _worth_retrying(response: httpx.Response) -> bool:
+    asked = response.headers.get("x-should-retry")
+    if asked is not None:
+        return bool(asked == "true")
+    return response.status_code in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}
