@@ -1,0 +1,79 @@
+"""An encoded picture to the pixels a reader sees: upright, in colour, on white paper."""
+
+import warnings
+from io import BytesIO
+
+import numpy as np
+from pecia_core.errors import InvalidDocument, PeciaError, TooLarge
+from PIL import Image, ImageOps
+
+from pecia_ocr.decoding.header import sniff
+from pecia_ocr.engines.base import Pixels
+
+_BAND = 256  # rows copied at a time: Pillow needs a second copy of what it hands over
+_MAX_PIXELS = 100_000_000
+
+
+def decode(data: bytes, max_pixels: int = _MAX_PIXELS) -> Pixels:
+    """All pixels of the picture, or of its first frame, after its EXIF rotation.
+
+    Raises:
+        InvalidDocument: damaged, cut short, or empty.
+        UnsupportedDocument: not a JPEG, PNG, WEBP, BMP or TIFF.
+        TooLarge: more than `max_pixels`, or more than memory holds.
+    """
+    header = sniff(data)
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns at 89 million pixels (ours is the limit that counts) and of odd metadata.
+            warnings.simplefilter("ignore")
+            return _pixels(data, header.format, max_pixels)
+    except PeciaError:
+        raise
+    except (MemoryError, Image.DecompressionBombError) as error:
+        raise _too_large(header.width, header.height) from error
+    except Exception as error:  # decoders that meet hostile bytes raise whatever they stumble on
+        raise InvalidDocument(
+            f"The {header.format} picture is damaged or cut short: send the original file again."
+        ) from error
+
+
+def _pixels(data: bytes, name: str, max_pixels: int) -> Pixels:
+    with Image.open(BytesIO(data), formats=[name]) as picture:
+        if picture.width * picture.height > max_pixels:
+            raise _too_large(picture.width, picture.height)
+        picture.load()
+        ImageOps.exif_transpose(picture, in_place=True)
+        return _copied(_coloured(picture))
+
+
+def _too_large(width: int, height: int) -> TooLarge:
+    return TooLarge(
+        f"{width} x {height} pixels are too many: send a smaller picture.", code="image_too_large"
+    )
+
+
+def _coloured(picture: Image.Image) -> Image.Image:
+    """The same picture as RGB; what is transparent shows white paper."""
+    if picture.mode.startswith("I;16"):
+        return _grey(np.asarray(picture).astype(np.float32) / 257)
+    if picture.mode in ("I", "F"):
+        values = np.asarray(picture, np.float64)
+        darkest, brightest = float(values.min()), float(values.max())
+        return _grey((values - darkest) * (255 / max(brightest - darkest, 1e-9)))
+    if picture.has_transparency_data:
+        paper = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(paper, picture.convert("RGBA")).convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _grey(values: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]") -> Image.Image:
+    return Image.fromarray(values.round().clip(0, 255).astype(np.uint8)).convert("RGB")
+
+
+def _copied(picture: Image.Image) -> Pixels:
+    pixels = np.empty((picture.height, picture.width, 3), np.uint8)
+    for top in range(0, picture.height, _BAND):
+        bottom = min(top + _BAND, picture.height)
+        pixels[top:bottom] = np.asarray(picture.crop((0, top, picture.width, bottom)))
+    return pixels

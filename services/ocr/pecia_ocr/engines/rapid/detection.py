@@ -1,0 +1,97 @@
+"""Where the text is: one quadrangle per run of text, by PP-OCR's DB detector."""
+
+from dataclasses import dataclass
+from math import sqrt
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pecia_ocr.engines.base import CancelToken, Pixels
+from pecia_ocr.engines.rapid.session import Session, Tensor
+
+# 4 x 2, pixels, clockwise from the top-left corner of the text as it stands on the picture.
+Quad = NDArray[np.float32]
+
+_STRIDE = 32  # the network halves its input five times
+_MIN_SIDE = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionLimits:
+    """What counts as text; thresholds are the ones the model was published with.
+
+    `max_area` is in pixels: above it, more resolution costs time and finds no more text.
+    """
+
+    max_area: int = 1_200_000
+    pixel_threshold: float = 0.3
+    box_threshold: float = 0.5
+    growth: float = 1.6
+    max_candidates: int = 3000
+
+
+class Detector:
+    """Finds text on a page, turned by a right angle if need be."""
+
+    def __init__(self, session: Session, limits: DetectionLimits) -> None:
+        """Use a loaded detection model."""
+        self._session = session
+        self._limits = limits
+
+    def find(self, pixels: Pixels, rotation: int, cancel: CancelToken) -> list[Quad]:
+        """All runs of text, in no order, in pixels of the page turned clockwise by `rotation`."""
+        small = np.ascontiguousarray(np.rot90(self._shrink(pixels), -rotation // 90))
+        blob = cv2.dnn.blobFromImage(small, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
+        heat = self._session.run(np.asarray(blob, np.float32), cancel)[0, 0]
+        height, width = pixels.shape[:2] if rotation % 180 == 0 else pixels.shape[1::-1]
+        scale = np.array([width / heat.shape[1], height / heat.shape[0]])
+        quads = (self._quad(contour, heat) for contour in self._contours(heat))
+        return [_ordered(quad * scale, width, height) for quad in quads if quad is not None]
+
+    def _shrink(self, pixels: Pixels) -> Pixels:
+        height, width = pixels.shape[:2]
+        ratio = min(1.0, sqrt(self._limits.max_area / (height * width)))
+        size = (_multiple(width * ratio), _multiple(height * ratio))
+        method = cv2.INTER_AREA if ratio < 0.6 else cv2.INTER_LINEAR  # noqa: PLR2004 - measured
+        return np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
+
+    def _contours(self, heat: Tensor) -> list[NDArray[np.int32]]:
+        mask = cv2.dilate((heat > self._limits.pixel_threshold).astype(np.uint8), np.ones((2, 2), np.uint8))
+        found, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+        return [np.asarray(contour, np.int32) for contour in found[: self._limits.max_candidates]]
+
+    def _quad(self, contour: NDArray[np.int32], heat: Tensor) -> NDArray[np.float64] | None:
+        """The rectangle around a contour, grown to the text the detector shrank; None = not text."""
+        centre, (width, height), angle = cv2.minAreaRect(contour)
+        if min(width, height) < _MIN_SIDE:
+            return None
+        core = np.asarray(cv2.boxPoints((centre, (width, height), angle)), np.float32)
+        if _mean_inside(core, heat) < self._limits.box_threshold:
+            return None
+        # A rectangle offset outwards is a rectangle: no polygon clipping library is needed.
+        margin = width * height * self._limits.growth / (width + height)
+        grown = cv2.boxPoints((centre, (width + margin, height + margin), angle))
+        return np.asarray(grown, np.float64)
+
+
+def _multiple(length: float) -> int:
+    return max(_STRIDE, round(length / _STRIDE) * _STRIDE)
+
+
+def _mean_inside(corners: NDArray[np.float32], heat: Tensor) -> float:
+    height, width = heat.shape
+    left, top = np.maximum(np.floor(corners.min(0)).astype(int), 0)
+    right, bottom = np.minimum(np.ceil(corners.max(0)).astype(int), [width - 1, height - 1])
+    mask = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
+    cv2.fillPoly(mask, [(corners - [left, top]).astype(np.int32)], 1)
+    return float(cv2.mean(heat[top : bottom + 1, left : right + 1], mask)[0])
+
+
+def _ordered(quad: NDArray[np.float64], width: int, height: int) -> Quad:
+    """Inside the page, clockwise from the top-left corner."""
+    inside = np.clip(quad, 0, [width, height]).astype(np.float32)
+    by_x = inside[np.argsort(inside[:, 0], kind="stable")]
+    left = by_x[:2][np.argsort(by_x[:2, 1], kind="stable")]
+    right = by_x[2:][np.argsort(by_x[2:, 1], kind="stable")]
+    return np.array([left[0], right[0], right[1], left[1]], np.float32)

@@ -1,0 +1,56 @@
+"""One model, ready to compute. The only module that knows which inference library runs it."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from pecia_ocr.engines.base import CancelToken
+
+Tensor = NDArray[np.float32]
+
+
+class Session:
+    """A loaded model with one input and one output."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        """Load it; `threads` = cores one computation may use."""
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Every page and line has a shape of its own: remembering shapes would only grow memory.
+        options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 4  # a stopped computation is logged as an error by default
+        self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the model file says about itself."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def run(self, tensor: Tensor, cancel: CancelToken) -> Tensor:
+        """Compute; a cancel stops it at the next operator of the graph.
+
+        Raises:
+            Interrupted: it was cancelled.
+        """
+        options = ort.RunOptions()
+        options.log_severity_level = 4
+        cancel.on_cancel(partial(_stop, options))
+        cancel.check()
+        try:
+            output: Tensor = self._session.run(None, {self._input: tensor}, options)[0]
+        except Exception:
+            cancel.check()  # the library says only "fail" for a computation that was told to stop
+            raise
+        cancel.check()
+        return output
+
+
+def _stop(options: ort.RunOptions) -> None:
+    options.terminate = True
