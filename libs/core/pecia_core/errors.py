@@ -135,6 +135,7 @@ ERROR_CODES: dict[str, type[PeciaError]] = {
     "invalid_pdf": InvalidDocument,
     "pdf_encrypted": InvalidDocument,
     "unsupported_image_media_type": UnsupportedDocument,
+    "unsupported_media_type": UnsupportedDocument,
     "image_file_too_large": TooLarge,
     "image_too_large": TooLarge,
     "request_too_large": TooLarge,

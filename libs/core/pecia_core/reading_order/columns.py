@@ -30,9 +30,9 @@ _SLACK = 0.3
 _CANDIDATES = 12
 # Columns inside columns inside columns: deeper than any real page.
 _DEPTH = 8
-# Few lines this far (in line heights) above or below the rest are a running head or foot.
+# So few lines, so far (in line heights) above or below the rest, are a running head or foot.
+_FEW = 4
 _FAR = 1.2
-_FEW = 2
 
 
 @dataclass(slots=True)
@@ -110,9 +110,11 @@ def _segments(boxes: Sequence[BBox], indices: list[int], edge: float, height: fl
 
 def _without_head_and_foot(boxes: Sequence[BBox], part: list[int], height: float) -> list[list[int]]:
     """A running head and foot apart from the columns between them; no part is empty."""
+    if len(part) <= 2 * _LINES:
+        return [part]
     far = _FAR * height
     head = foot = 0
-    for few in range(1, min(_FEW * 2, len(part) - 1) + 1):
+    for few in range(1, _FEW + 1):
         above, below = part[:few], part[few:]
         if min(boxes[index].y0 for index in below) - max(boxes[index].y1 for index in above) > far:
             head = few

@@ -75,7 +75,7 @@ class Lane:
             PeciaError: the page cannot be read.
         """
         arrived = monotonic()
-        worker = await self._room.worker(page.options.priority)
+        worker = await self._live_worker(page)
         began = monotonic()
         self.running += 1
         try:
@@ -89,6 +89,12 @@ class Lane:
             self.running -= 1
             if worker.alive:
                 self._room.release(worker)
+
+    async def _live_worker(self, page: PageInput) -> WorkerProcess:
+        """The next free worker; one that ended while it was free is passed over."""
+        while not (worker := await self._room.worker(page.options.priority)).alive:
+            pass
+        return worker
 
     async def close(self) -> None:
         """End every worker."""

@@ -6,12 +6,12 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass
 from itertools import count
 
 import msgspec
-from pecia_core.errors import EngineFailed, Unavailable, from_code
+from pecia_core.errors import EngineFailed, PeciaError, Unavailable, from_code
 from pecia_core.recognition import RecognizeOptions
 
 from pecia_ocr.engines.base import EngineInfo
@@ -130,8 +130,7 @@ class WorkerProcess:
                     return
         finally:
             if self._current is not None:
-                # Shielded: the caller may be cancelled again while the worker lets go of its page.
-                await asyncio.shield(asyncio.ensure_future(self._let_go(call_id)))
+                await _to_the_end(self._let_go(call_id))
 
     async def _let_go(self, call_id: int) -> None:
         """Cancel the page and wait until the worker is free; replace a worker that does not listen."""
@@ -141,7 +140,7 @@ class WorkerProcess:
                 await self._send(frames.Cancel(call_id))
                 while not isinstance(await self._receive(), frames.Stopped | frames.Done | frames.Failed):
                     pass
-        except (TimeoutError, WorkerGone):
+        except (TimeoutError, PeciaError):
             log.warning("A worker did not stop in time and is replaced", extra={"worker_pid": self.pid})
             await self.kill()
 
@@ -208,3 +207,11 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
+
+
+async def _to_the_end(work: Coroutine[None, None, None]) -> None:
+    """Finish `work` even if the caller is cancelled again: a worker half let go would mix up two pages."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(task)

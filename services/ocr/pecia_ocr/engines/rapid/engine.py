@@ -8,8 +8,8 @@ from pecia_core.recognition import RecognizeOptions
 from pecia_core.vocabulary import EngineName, TaskType
 
 from pecia_ocr.engines.base import CancelToken, EngineEvent, EngineInfo, Oriented, Pixels
+from pecia_ocr.engines.locating import mentions
 from pecia_ocr.engines.rapid.detection import DetectionLimits, Detector
-from pecia_ocr.engines.rapid.locating import mentions
 from pecia_ocr.engines.rapid.orientation import vote
 from pecia_ocr.engines.rapid.recognition import Recognizer
 from pecia_ocr.engines.rapid.session import Session
