@@ -1,0 +1,66 @@
+# The only entry: people and CI call the same targets. `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+PACKAGES := pecia_core pecia_client pecia_ocr pecia_gateway pecia_ui pecia_standalone
+
+.PHONY: help up install lint type contracts pytest test quality protos check-protos docs lock clean
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Run
+
+up: ## Install what is missing, start ocr, gateway and UI, read a sample picture; Ctrl-C stops
+	@scripts/install runtime
+	@exec $(BIN)/python -m pecia_standalone
+
+##@ Check
+
+test: ## Everything: system packages, lint, types, contracts, all tests
+	@scripts/system-packages
+	@$(MAKE) --no-print-directory install lint type contracts pytest
+
+install: ## The development environment in .venv, and a second openai client in build/openai2
+	@scripts/install dev
+	@[ -d build/openai2/openai ] || $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes \
+		--target build/openai2 -r requirements/openai2.txt
+
+lint: ## ruff, formatting, buf
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf breaking --against baseline.binpb
+
+type: ## mypy, strict
+	$(BIN)/mypy $(addprefix -p ,$(PACKAGES))
+
+contracts: check-protos ## Imports only go down; stubs are as generated
+	$(BIN)/lint-imports
+
+pytest: ## All tests
+	$(BIN)/python -m pytest
+
+##@ Measure
+
+quality: ## Accuracy of every engine on DATA=<folder with manifest.json>, written to docs/quality.md
+	@[ -n "$(DATA)" ] || { echo "Say which data: make quality DATA=<folder>"; exit 2; }
+	$(BIN)/python -m benchmarks.quality $(DATA)
+
+##@ Maintain
+
+protos: ## Regenerate the stubs in protos/gen
+	scripts/protos protos/gen
+
+check-protos:
+	@rm -rf build/protos && scripts/protos build/protos
+	@diff -r -x __pycache__ build/protos protos/gen || { echo "The stubs are stale: make protos"; exit 1; }
+
+lock: ## Resolve again and export the hash-pinned requirements
+	uv lock
+	uv export -q --all-packages --no-emit-workspace --no-default-groups --group build --no-header -o requirements/runtime.txt >/dev/null
+	uv export -q --all-packages --no-emit-workspace --no-default-groups --group build --group dev --no-header -o requirements/dev.txt >/dev/null
+	echo uv | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements/bootstrap.txt >/dev/null
+	echo openai==2.54.0 | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements/openai2.txt >/dev/null
+
+clean: ## Remove what was built
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache
