@@ -16,6 +16,7 @@ from pecia_core.vocabulary import TaskType
 from pecia_ocr.decoding import decode
 from pecia_ocr.engines.base import CancelToken, EngineEvent, Interrupted, Oriented, Pixels, PlacedLine
 from pecia_ocr.engines.tesseract import TesseractEngine, table
+from pecia_ocr.engines.tesseract.program import installed
 
 HEAD = "level\tpage_num\tblock_num\tpar_num\tline_num\tword_num\tleft\ttop\twidth\theight\tconf\ttext\n"
 
@@ -138,7 +139,7 @@ def test_the_program_dies_with_its_process() -> None:
         programs = _until(lambda: psutil.Process(reader.pid).children(recursive=True))
         reader.kill()
         reader.join()
-        _, alive = psutil.wait_procs(programs, timeout=10)
+        _, alive = psutil.wait_procs(programs, timeout=3)
         assert not alive
     finally:
         reader.kill()
@@ -146,7 +147,7 @@ def test_the_program_dies_with_its_process() -> None:
 
 def _read_for_long() -> None:
     pixels = np.tile(decode(sample_page()[0]), (3, 3, 1))
-    list(loaded().read(pixels, RecognizeOptions(), CancelToken()))
+    installed(timeout_s=120).run(pixels, ["-l", "eng", "--psm", "3", "tsv"], CancelToken())
 
 
 def _until(ask: Callable[[], list[psutil.Process]]) -> list[psutil.Process]:
