@@ -151,10 +151,10 @@ def _read_for_long() -> None:
 
 
 def _until(ask: Callable[[], list[psutil.Process]]) -> list[psutil.Process]:
-    """The first answer that is not empty, and is the program that reads."""
+    """The first answer that is not empty, once it has its picture and computes."""
     give_up = time.monotonic() + 60
     while time.monotonic() < give_up:
-        if running := [process for process in ask() if "stdin" in process.cmdline()]:
+        if running := [process for process in ask() if process.cpu_times().user > 0.5]:
             return running
         time.sleep(0.02)
     raise TimeoutError
