@@ -154,7 +154,7 @@ def _until(ask: Callable[[], list[psutil.Process]]) -> list[psutil.Process]:
     """The first answer that is not empty, once it has its picture and computes."""
     give_up = time.monotonic() + 60
     while time.monotonic() < give_up:
-        if running := [process for process in ask() if process.cpu_times().user > 0.5]:
+        if running := [process for process in ask() if process.cpu_times().user > 2]:
             return running
         time.sleep(0.02)
     raise TimeoutError
