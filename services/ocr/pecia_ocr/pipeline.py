@@ -4,6 +4,7 @@ In the worker process (`reading.read_page`) it goes on: decode -> orient -> reco
 """
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -18,6 +19,8 @@ from pecia_ocr.registry import Registry
 from pecia_ocr.scheduling.process import PageInput
 
 _MAX_REF_TEXT = 1000
+# DeepSeek writes some of its tokens with the full-width bar.
+_CONTROL_TOKEN = re.compile("<[|\uff5c][^<>]*[|\uff5c]>")
 
 
 class Pipeline:
@@ -43,7 +46,7 @@ class Pipeline:
         """
         began = monotonic()
         budget = min(self._timeout_s, remaining_s if remaining_s is not None else self._timeout_s)
-        check_options(page.options)
+        page = replace(page, options=cleaned(page.options))
         self._admission.check_picture(page)
         choice = self.registry.choose(page.options)
         with self._admission.admit(page, choice.lane, budget):
@@ -58,20 +61,22 @@ class Pipeline:
                         yield event
 
 
-def check_options(options: RecognizeOptions) -> None:
-    """Refuse what no engine could do.
+def cleaned(options: RecognizeOptions) -> RecognizeOptions:
+    """The options without what no caller may say to a model: control tokens in ref_text.
 
     Raises:
         InvalidRequest: locate without a ref_text, or one that is no text.
     """
-    if options.task_type is TaskType.LOCATE and not options.ref_text.strip():
+    ref_text = _CONTROL_TOKEN.sub("", options.ref_text).strip()
+    if options.task_type is TaskType.LOCATE and not ref_text:
         raise InvalidRequest(
             "The task locate needs ref_text: the words to look for.",
             code="missing_required_parameter",
             param="ref_text",
         )
-    if len(options.ref_text) > _MAX_REF_TEXT:
+    if len(ref_text) > _MAX_REF_TEXT:
         raise InvalidRequest(f"ref_text is longer than {_MAX_REF_TEXT} characters.", param="ref_text")
+    return replace(options, ref_text=ref_text)
 
 
 async def _within(events: AsyncIterator[Event], deadline: float) -> AsyncIterator[Event]:

@@ -135,6 +135,8 @@ class WorkerProcess:
     async def _let_go(self, call_id: int) -> None:
         """Cancel the page and wait until the worker is free; replace a worker that does not listen."""
         self._current = None
+        if not self.alive:
+            return
         try:
             async with asyncio.timeout(self._spec.cancel_grace_s):
                 await self._send(frames.Cancel(call_id))

@@ -39,7 +39,10 @@ class _Line:
 
     def send(self, message: frames.FromWorker) -> None:
         with self._sending:
-            self._socket.sendall(frames.encode(message))
+            try:
+                self._socket.sendall(frames.encode(message))
+            except BrokenPipeError:
+                os._exit(0)  # nobody is left to tell
 
     def receive(self) -> tuple[frames.ToWorker, bytes]:
         """The next frame; EOFError when the service is gone."""
