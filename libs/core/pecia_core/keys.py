@@ -17,7 +17,14 @@ _ID_BYTES = 4
 _SECRET_BYTES = 32
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_FIELDS = frozenset({"id", "tenant", "sha256", "requests_per_minute", "max_in_flight", "trusted"})
+_TYPES: dict[str, type] = {
+    "id": str,
+    "tenant": str,
+    "sha256": str,
+    "requests_per_minute": int,
+    "max_in_flight": int,
+    "trusted": bool,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +104,18 @@ def parse_keys(toml_text: str) -> KeyRing:
 
 
 def _record(place: int, table: Mapping[str, Any]) -> KeyRecord:
-    unknown = set(table) - _FIELDS
-    missing = {"id", "tenant", "sha256"} - set(table)
-    if unknown or missing:
-        raise ValueError(
-            f"key {place} of the keys file lacks {sorted(missing)} or has fields that do not exist"
-        )
+    where = f"key {place} of the keys file"
+    if missing := {"id", "tenant", "sha256"} - set(table):
+        raise ValueError(f"{where} lacks {', '.join(sorted(missing))}")
+    if not set(table) <= set(_TYPES):
+        raise ValueError(f"{where} may have only {', '.join(_TYPES)}")
     for name, value in table.items():
-        expected = _TYPES.get(name, str)
-        if type(value) is not expected:
-            raise ValueError(f"key {place} of the keys file: {name} must be a {expected.__name__}")
+        if type(value) is not _TYPES[name]:
+            raise ValueError(f"{where}: {name} must be of type {_TYPES[name].__name__}")
     try:
         return KeyRecord(**table)
     except ValueError as error:
-        raise ValueError(f"key {place} of the keys file: {error}") from None
-
-
-_TYPES: dict[str, type] = {"requests_per_minute": int, "max_in_flight": int, "trusted": bool}
+        raise ValueError(f"{where}: {error}") from None
 
 
 def hash_key(key: str) -> str:

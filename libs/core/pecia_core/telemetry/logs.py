@@ -11,6 +11,7 @@ from pecia_core.telemetry.requests import request_id
 
 # These tell of every call, with addresses that can hold names and keys; the services log calls themselves.
 _SILENT_BELOW_WARNING = ("httpx", "httpcore", "uvicorn.access")
+_NAMES = {"levelname": "level", "name": "logger", "message": "event"}
 
 
 def configure_logging(service: str, level: str = "INFO") -> None:
@@ -43,19 +44,15 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     logging.captureWarnings(True)  # noqa: FBT003  the standard library's signature
 
 
-class _StandardError(logging.StreamHandler[Any]):
-    """Writes to what stderr is at the time."""
+class _StandardError(logging.Handler):
+    """Writes to what stderr is at the time, one record a write, so that processes may share it."""
 
-    def __init__(self) -> None:
-        logging.Handler.__init__(self)
-
-    @property
-    def stream(self) -> Any:  # noqa: ANN401  the type of sys.stderr is up to who replaced it
-        return sys.stderr
-
-    @stream.setter
-    def stream(self, value: object) -> None:
-        raise AttributeError("this handler always writes to stderr")
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.flush()
+        except Exception:  # noqa: BLE001  logging never breaks the work it tells of
+            self.handleError(record)
 
 
 class _Formatter(JsonFormatter):
@@ -70,9 +67,6 @@ class _Formatter(JsonFormatter):
         super().add_fields(log_data, record, message_dict)
         log_data.setdefault("service", self._service)
         log_data.setdefault("request_id", request_id.get())
-
-
-_NAMES = {"levelname": "level", "name": "logger", "message": "event"}
 
 
 class _Logger(logging.Logger):
@@ -94,13 +88,8 @@ def _claim(logger: logging.Logger) -> None:
 
 
 def _writes_to_terminal(handler: logging.Handler) -> bool:
-    """Files and test recorders are somebody's intention; the terminal is ours."""
+    """Files, test recorders and other subclasses are somebody's intention; the terminal is ours."""
     if isinstance(handler, _StandardError):
         return True
-    # Subclasses with a purpose of their own are left alone, except uvicorn's and grpc's plain streams.
-    return type(handler) is logging.StreamHandler and handler.stream in {
-        sys.stdout,
-        sys.stderr,
-        sys.__stdout__,
-        sys.__stderr__,
-    }
+    streams = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    return type(handler) is logging.StreamHandler and handler.stream in streams
