@@ -1,6 +1,6 @@
 """Calls the ocr service: finds its pods, picks one, hands on deadline and request id, maps errors back."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 import grpc
@@ -45,7 +45,9 @@ class OcrClient:
         response = await self._stub.Recognize(request, timeout=call.timeout_s)
         return wire.recognition_from_proto(response.recognition)
 
-    async def stream(self, picture: bytes, options: RecognizeOptions, call: Call) -> AsyncIterator[Event]:
+    async def stream(
+        self, picture: bytes, options: RecognizeOptions, call: Call
+    ) -> AsyncGenerator[Event, None]:
         """Read one page and tell how it goes; `aclose()` cancels the work.
 
         Raises:

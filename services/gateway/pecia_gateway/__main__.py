@@ -1,0 +1,51 @@
+"""`python -m pecia_gateway`: serve until told to stop, then finish what runs and exit 0."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import ceil
+
+import uvicorn
+from pecia_core.telemetry import configure_logging
+
+from pecia_gateway.app import create_app
+from pecia_gateway.settings import Settings
+
+
+class Server(uvicorn.Server):
+    """uvicorn that exits 0 when it was asked to stop; its own way is to die of the signal."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop gracefully at the first signal, at once at the second SIGINT."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
+def main() -> None:
+    """Serve as the settings say."""
+    settings = Settings()
+    configure_logging("gateway", settings.telemetry.log_level)
+    settings.log_unused_features()
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.http.host,
+        port=settings.http.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=ceil(settings.http.keep_alive_s),
+        timeout_graceful_shutdown=ceil(settings.http.drain_s),
+    )
+    asyncio.run(Server(config).serve())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Everything the routes stand on, built once by `app.create_app`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from pecia_core.telemetry import RequestMetrics
+from prometheus_client import CollectorRegistry
+
+from pecia_gateway.admission import Admission
+from pecia_gateway.auth import Authenticator
+from pecia_gateway.intake import Intake
+from pecia_gateway.ocr_client import OcrClient
+from pecia_gateway.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The parts of a running gateway. `started_at` = seconds since 1970."""
+
+    settings: Settings
+    authenticator: Authenticator
+    admission: Admission
+    intake: Intake
+    client: OcrClient
+    registry: CollectorRegistry
+    metrics: RequestMetrics
+    started_at: float
+
+
+def gateway_of(request: Request) -> Gateway:
+    """The gateway a request came to."""
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+# What a route asks for to get it.
+TheGateway = Annotated[Gateway, Depends(gateway_of)]

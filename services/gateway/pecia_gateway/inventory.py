@@ -1,0 +1,77 @@
+"""What the fleet offers, in the words of the model list and the probes."""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from pecia_core.vocabulary import EngineName, EngineState, ModelSize
+
+from pecia_gateway.ocr_client import EngineOffer, Fleet
+from pecia_gateway.schemas.health import EngineHealth
+from pecia_gateway.schemas.openai import Model, ModelList
+
+AUTO = "auto"
+_DEEPSEEK = ("deepseek-ocr", *(f"deepseek-ocr:{size}" for size in ModelSize))
+_CPU = (EngineName.RAPID, EngineName.TESSERACT)
+_ABSENT = (EngineState.UNAVAILABLE, EngineState.FAILED)
+
+
+def model_list(fleet: Fleet, *, created: int, gpu_autofallback: bool) -> ModelList:
+    """Every name that is answered now or soon; DeepSeek-OCR's also where a CPU engine answers for it."""
+    offers = [offer for offer in fleet.engines if offer.state not in _ABSENT]
+    models = {AUTO: _model(AUTO, _best(offers), created)}
+    for offer in offers:
+        models |= {name: _model(name, offer, created) for name in offer.models}
+    fallback = next((offer for offer in offers if offer.name in _CPU), None)
+    if gpu_autofallback and fallback:
+        models = {name: _model(name, fallback, created) for name in _DEEPSEEK} | models
+    return ModelList(data=list(models.values()))
+
+
+def cpu_model(fleet: Fleet) -> str:
+    """The model for plain lines when none is named: a CPU engine that is ready, else whatever is."""
+    ready = [offer for offer in fleet.engines if offer.state is EngineState.READY]
+    return next((offer.name.value for name in _CPU for offer in ready if offer.name is name), AUTO)
+
+
+def is_ready(fleet: Fleet) -> bool:
+    """Whether any engine can answer."""
+    return any(offer.state is EngineState.READY for offer in fleet.engines)
+
+
+def status_of(fleet: Fleet) -> Literal["healthy", "loading", "degraded"]:
+    """One word for all engines: a broken one shows even while others answer."""
+    states = {offer.state for offer in fleet.engines}
+    if EngineState.READY in states:
+        return "degraded" if EngineState.FAILED in states else "healthy"
+    return "loading" if EngineState.LOADING in states else "degraded"
+
+
+def engine_health(offers: Iterable[EngineOffer]) -> list[EngineHealth]:
+    """Each engine, as the probes tell it."""
+    return list(_engine_health(offers))
+
+
+def _engine_health(offers: Iterable[EngineOffer]) -> Iterator[EngineHealth]:
+    for offer in offers:
+        yield EngineHealth(
+            name=offer.name.value,
+            state=offer.state.value,
+            reason=offer.reason,
+            models=list(offer.models),
+            revision=offer.revision,
+            tasks=[task.value for task in offer.tasks],
+            sizes=[size.value for size in offer.sizes],
+            languages=list(offer.languages),
+            slots=offer.slots,
+        )
+
+
+def _best(offers: list[EngineOffer]) -> EngineOffer | None:
+    named = [offer for offer in offers if offer.name is not EngineName.SCRIPTED]
+    ready = [offer for offer in named if offer.state is EngineState.READY]
+    return next(iter(ready or named), None)
+
+
+def _model(name: str, offer: EngineOffer | None, created: int) -> Model:
+    state = offer.state if offer else EngineState.UNAVAILABLE
+    return Model(id=name, created=created, engine=offer.name.value if offer else "", state=state.value)

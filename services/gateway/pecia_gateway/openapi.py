@@ -1,0 +1,53 @@
+"""The OpenAPI document: what FastAPI finds, and the request bodies, which the routes read themselves."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from pecia_gateway.schemas.ocr import OcrForm
+from pecia_gateway.schemas.openai import ChatCompletionRequest, CompletionRequest
+
+DESCRIPTION = """Reads pictures and short PDFs: text, lines, boxes and confidences.
+
+Errors have one shape everywhere, `{"error": {message, type, param, code}, "detail": message}`, and
+every answer has an `x-request-id`, under which the logs tell what happened.
+"""
+_BODIES = (ChatCompletionRequest, CompletionRequest, OcrForm)
+_OPEN = ("/live", "/ready", "/health", "/metrics", "/v1/capacity")
+
+
+def describe_api(app: FastAPI, *, needs_keys: bool) -> None:
+    """Make the document once, now.
+
+    Args:
+        app: with all its routes.
+        needs_keys: whether callers have to show an API key.
+    """
+    document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
+    _, bodies = models_json_schema(
+        [(body, "validation") for body in _BODIES], ref_template="#/components/schemas/{model}"
+    )
+    document["components"]["schemas"].update(bodies["$defs"])
+    _forget_framework_refusals(document)
+    if needs_keys:
+        _ask_for_keys(document)
+    app.openapi_schema = document
+
+
+def _forget_framework_refusals(document: dict[str, Any]) -> None:
+    # FastAPI announces 422 for every parameter; here it is a 400 in the one shape of all problems.
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+    for schema in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(schema, None)
+
+
+def _ask_for_keys(document: dict[str, Any]) -> None:
+    document["components"]["securitySchemes"] = {"ApiKey": {"type": "http", "scheme": "bearer"}}
+    for path, operations in document["paths"].items():
+        if path not in _OPEN:
+            for operation in operations.values():
+                operation["security"] = [{"ApiKey": []}]

@@ -1,0 +1,141 @@
+"""The pages of a request: taken in, handed to the ocr service one a call, answers in page order."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, TypeVar
+
+from pecia_core import errors
+from pecia_core.recognition import Delta, Event, Recognition, RecognizeOptions
+
+from pecia_gateway.asks import Ask
+from pecia_gateway.intake import Intake
+from pecia_gateway.messages import Source
+from pecia_gateway.ocr_client import Call, OcrClient
+from pecia_gateway.rendering import json_text, page_marker
+
+_Result = TypeVar("_Result")
+# Pages of one request at once: one caller with many pages leaves room for others.
+_AT_ONCE = 4
+_ABOUT_THE_PICTURE = (errors.InvalidDocument, errors.UnsupportedDocument, errors.TooLarge)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One page to read. `param` is the request field it came from."""
+
+    data: bytes
+    options: RecognizeOptions
+    param: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads the pages of one request, on behalf of one caller, before `deadline` (monotonic seconds)."""
+
+    client: OcrClient
+    call: Call
+    deadline: float
+
+    async def read(self, pictures: Iterable[Picture]) -> list[Recognition]:
+        """Every page, in order; the first that fails ends the others.
+
+        Raises:
+            PeciaError: naming the field whose picture was at fault.
+        """
+        return await together(self._read(picture) for picture in pictures)
+
+    async def stream(self, pictures: Iterable[Picture], *, as_json: bool) -> AsyncGenerator[Event, None]:
+        """The events of every page, page after page, a marker before each but the first.
+
+        The deltas joined are the text of the unary answer: where JSON was asked for, it comes as
+        one delta at the end.
+        """
+        read: list[Recognition] = []
+        for index, picture in enumerate(pictures):
+            if index and not as_json:
+                yield Delta(page_marker(index))
+            async with aclosing(self._stream(picture)) as events:
+                async for event in events:
+                    if isinstance(event, Recognition):
+                        read.append(event)
+                    if not (as_json and isinstance(event, Delta)):
+                        yield event
+        if as_json:
+            yield Delta(json_text(read))
+
+    async def _read(self, picture: Picture) -> Recognition:
+        try:
+            return await self.client.recognize(picture.data, picture.options, self._call())
+        except errors.PeciaError as error:
+            raise _named(error, picture) from error
+
+    async def _stream(self, picture: Picture) -> AsyncGenerator[Event, None]:
+        said = False
+        try:
+            async with aclosing(self.client.stream(picture.data, picture.options, self._call())) as events:
+                async for event in events:
+                    said = said or isinstance(event, Delta)
+                    if isinstance(event, Recognition) and not said and event.text:
+                        yield Delta(event.text)
+                    yield event
+        except errors.PeciaError as error:
+            raise _named(error, picture) from error
+
+    def _call(self) -> Call:
+        left = self.deadline - monotonic()
+        if left <= 0:
+            raise errors.DeadlineExceeded("The time given was over before the page could be read.")
+        call = self.call
+        return Call(call.request_id, call.tenant, min(call.timeout_s, left), call.bearer)
+
+
+async def take_in(ask: Ask, intake: Intake, deadline: float) -> list[Picture]:
+    """The pictures of a request, one a page.
+
+    Raises:
+        PeciaError: naming the field at fault.
+    """
+    try:
+        async with asyncio.timeout(max(deadline - monotonic(), 0.0)):
+            files = await together(_pages(source, intake) for source in ask.sources)
+    except TimeoutError:
+        raise errors.DeadlineExceeded("The time given was over before the pictures had arrived.") from None
+    found = [(source, data) for source, pages in zip(ask.sources, files, strict=True) for data in pages]
+    return [
+        Picture(data, ask.options_for(source, index), source.param)
+        for index, (source, data) in enumerate(found)
+    ]
+
+
+async def together(jobs: Iterable[Coroutine[Any, Any, _Result]], *, at_once: int = _AT_ONCE) -> list[_Result]:
+    """The results in order, a few at a time; the first failure cancels what still runs."""
+    room = asyncio.Semaphore(at_once)
+
+    async def one(job: Coroutine[Any, Any, _Result]) -> _Result:
+        try:
+            async with room:
+                return await job
+        finally:
+            job.close()
+
+    tasks = [asyncio.ensure_future(one(job)) for job in jobs]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _pages(source: Source, intake: Intake) -> list[bytes]:
+    return await intake.pages(await intake.from_url(source.url, param=source.param), param=source.param)
+
+
+def _named(error: errors.PeciaError, picture: Picture) -> errors.PeciaError:
+    # The ocr service knows one picture; only here is known which field it came from.
+    if isinstance(error, _ABOUT_THE_PICTURE):
+        error.param = picture.param
+    return error

@@ -1,0 +1,42 @@
+"""POST /v1/ocr, /v1/ocr/receipt, /v1/parse: files in a form, their lines back. All three are the same."""
+
+from fastapi import APIRouter, Request, Response
+
+from pecia_gateway.files import read_files
+from pecia_gateway.gateway import TheGateway
+from pecia_gateway.schemas.ocr import OcrForm, OcrResponse, OcrResults
+from pecia_gateway.schemas.problem import READING, problems
+
+router = APIRouter(tags=["Lines"])
+PATHS = ("/v1/ocr/receipt", "/v1/ocr", "/v1/parse")
+
+
+async def read_lines(request: Request, gateway: TheGateway) -> Response:
+    """Send `multipart/form-data` with one `file`, or several `files`.
+
+    One file comes back as one object with `lines`; several as `results`, each with its own outcome.
+    A blank page is an empty list of lines.
+    """
+    return await read_files(request, gateway)
+
+
+for _path in PATHS:
+    router.add_api_route(
+        _path,
+        read_lines,
+        methods=["POST"],
+        summary="Read the lines of pictures",
+        operation_id="read_lines_" + _path.rpartition("/")[2],
+        responses={
+            200: {"model": OcrResponse | OcrResults, "description": "The lines."},
+            **problems(*READING),
+        },
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "multipart/form-data": {"schema": {"$ref": f"#/components/schemas/{OcrForm.__name__}"}}
+                },
+            }
+        },
+    )

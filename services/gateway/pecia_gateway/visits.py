@@ -1,0 +1,83 @@
+"""A caller's request from the door to the last byte: who it is, whether there is room, what it came to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic, perf_counter
+
+from fastapi import Request
+from pecia_core.errors import Cancelled, EngineFailed, PeciaError
+from pecia_core.recognition import Recognition, Started
+from pecia_core.telemetry import request_id
+
+from pecia_gateway.auth import Caller
+from pecia_gateway.gateway import Gateway
+from pecia_gateway.ocr_client import Call
+from pecia_gateway.pages import Reader
+
+
+@dataclass(slots=True)
+class Visit:
+    """One admitted request. `headers` go on its answer, `engine` and `code` into the metrics."""
+
+    gateway: Gateway
+    caller: Caller
+    headers: dict[str, str]
+    engine: str = ""
+    code: str = "ok"
+    began: float = field(default_factory=perf_counter)
+
+    @property
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the door."""
+        return (perf_counter() - self.began) * 1000
+
+    def reader(self, timeout_s: float | None = None) -> Reader:
+        """Who reads this caller's pages; a shorter time than the settings' is honoured."""
+        limit_s = self.gateway.settings.ocr.timeout_s
+        limit_s = min(limit_s, timeout_s) if timeout_s else limit_s
+        call = Call(request_id.get(), self.caller.tenant, limit_s, self.caller.bearer)
+        return Reader(self.gateway.client, call, monotonic() + limit_s)
+
+    def tell(self, engine: str, queue_ms: float) -> None:
+        """Say in the headers what read, and how long the pages waited."""
+        self.engine = engine
+        self.headers["x-ocr-engine"] = engine
+        self.headers["x-ocr-queue-ms"] = f"{queue_ms:.0f}"
+
+    def note(self, page: Recognition | Started) -> None:
+        """Say it of a page."""
+        self.tell(page.engine, page.queue_ms if isinstance(page, Started) else page.timings.queue_ms)
+
+    def note_problem(self, error: PeciaError) -> None:
+        """Remember that the answer ended badly although its status was good."""
+        self.code = error.code
+
+
+@contextmanager
+def admitted(request: Request, gateway: Gateway) -> Iterator[Visit]:
+    """Hold one of the caller's places until the answer is out, and count what it came to.
+
+    Raises:
+        Unauthenticated: no key, or one that is not known.
+        Overloaded: too many requests of this caller.
+    """
+    caller = gateway.authenticator.authenticate(request)
+    request.state.tenant = caller.tenant
+    with gateway.admission.admit(caller) as rate:
+        request.state.rate_headers = rate.as_dict()
+        visit = Visit(gateway, caller, rate.as_dict())
+        try:
+            yield visit
+        except PeciaError as error:
+            visit.code = error.code
+            raise
+        except Exception:
+            visit.code = EngineFailed.default_code
+            raise
+        except BaseException:
+            visit.code = Cancelled.default_code
+            raise
+        finally:
+            route = getattr(request.scope.get("route"), "path", "unmatched")
+            gateway.metrics.observe_call(route, visit.code, visit.elapsed_ms / 1000, visit.engine)
