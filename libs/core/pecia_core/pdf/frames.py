@@ -1,0 +1,91 @@
+"""What goes through the pipes: two lengths, a msgpack header, a payload. Nothing is ever unpickled.
+
+To the child: a `Count` or `Render` with the PDF as payload. From it: `Ready` once, then an answer to
+each, `Drawn` with the JPEG as payload.
+"""
+
+from enum import StrEnum
+from struct import Struct
+
+import msgspec
+
+# Lengths of header and payload.
+_LENGTHS = Struct("!II")
+LENGTHS_BYTES = _LENGTHS.size
+# What a child says is not trusted: it may have been taken over by the document it reads.
+_MAX_HEADER_BYTES = 64 << 10
+_MAX_PAYLOAD_BYTES = 1 << 30
+
+
+class Refusal(StrEnum):
+    """Why a child cannot do what it was asked."""
+
+    ENCRYPTED = "encrypted"
+    BROKEN = "broken"
+    NO_SUCH_PAGE = "no_such_page"
+    OUT_OF_MEMORY = "out_of_memory"
+
+
+class Count(msgspec.Struct, frozen=True, tag=True):
+    """How many pages are there?"""
+
+    password: str | None = None
+
+
+class Render(msgspec.Struct, frozen=True, tag=True):
+    """Draw a page with at most so many pixels; `page_index` counts from 0."""
+
+    page_index: int
+    dpi: float
+    max_pixels: int
+    password: str | None = None
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The child is loaded and waits."""
+
+
+class Counted(msgspec.Struct, frozen=True, tag=True):
+    """So many pages."""
+
+    pages: int
+
+
+class Drawn(msgspec.Struct, frozen=True, tag=True):
+    """The payload is a JPEG of this size; `dpi` is less than asked for where the pixels were capped."""
+
+    width: int
+    height: int
+    dpi: float
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True):
+    """It cannot be done. Words for people are the parent's: a child's words are not passed on."""
+
+    why: Refusal
+
+
+ToChild = Count | Render
+FromChild = Ready | Counted | Drawn | Refused
+
+to_child_decoder: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)
+from_child_decoder: msgspec.msgpack.Decoder[FromChild] = msgspec.msgpack.Decoder(FromChild)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def head(message: ToChild | FromChild, payload_bytes: int = 0) -> bytes:
+    """Everything of a frame but its payload."""
+    header = _encoder.encode(message)
+    return _LENGTHS.pack(len(header), payload_bytes) + header
+
+
+def lengths(data: bytes) -> tuple[int, int]:
+    """Bytes of header and payload that follow.
+
+    Raises:
+        ValueError: more than any honest frame has.
+    """
+    header, payload = _LENGTHS.unpack(data)
+    if header > _MAX_HEADER_BYTES or payload > _MAX_PAYLOAD_BYTES:
+        raise ValueError("a frame is longer than any frame can be")
+    return header, payload
