@@ -2,32 +2,30 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from pecia_core.keys import KeyRecord, hash_key
+from pecia_core.limits import Allowance, TenantLimits
 
 from pecia_gateway.auth import Caller
+from pecia_gateway.settings import AuthSettings
 
-
-@dataclass(frozen=True, slots=True)
-class RateHeaders:
-    """What a caller has left. `reset_s` = seconds until the whole limit is free again; limit 0 = none."""
-
-    limit: int = 0
-    remaining: int = 0
-    reset_s: float = 0.0
-
-    def as_dict(self) -> dict[str, str]:
-        """The x-ratelimit headers; none where there is no limit."""
-        if not self.limit:
-            return {}
-        return {
-            "x-ratelimit-limit-requests": str(self.limit),
-            "x-ratelimit-remaining-requests": str(self.remaining),
-            "x-ratelimit-reset-requests": f"{self.reset_s:.3f}s",
-        }
+# The x-ratelimit headers of an answer.
+RateHeaders = Allowance
 
 
 class Admission:
-    """Counts requests by key."""
+    """Counts requests by key; callers without keys share one count."""
+
+    def __init__(self, settings: AuthSettings) -> None:
+        """Nobody has called yet."""
+        self._limits = TenantLimits()
+        self._everybody = KeyRecord(
+            id="default",
+            tenant="default",
+            sha256=hash_key(""),
+            requests_per_minute=settings.requests_per_minute,
+            max_in_flight=settings.max_in_flight,
+        )
 
     @contextmanager
     def admit(self, caller: Caller) -> Iterator[RateHeaders]:
@@ -36,4 +34,5 @@ class Admission:
         Raises:
             Overloaded: too many a minute or at once; says when to come back.
         """
-        yield RateHeaders()
+        with self._limits.admit(caller.record or self._everybody) as allowance:
+            yield allowance

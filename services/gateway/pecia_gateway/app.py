@@ -49,8 +49,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     registry: CollectorRegistry = app.state.registry
     gateway = Gateway(
         settings=settings,
-        authenticator=Authenticator(),
-        admission=Admission(),
+        authenticator=Authenticator(settings.auth),
+        admission=Admission(settings.auth),
         intake=Intake(settings.limits, settings.fetch, settings.pdf),
         client=OcrClient(settings.ocr),
         registry=registry,

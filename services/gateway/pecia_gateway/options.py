@@ -150,7 +150,7 @@ def _task(asked: PageRequest, prompt: str) -> tuple[TaskType, str]:
             code="missing_required_parameter",
             param="ref_text",
         )
-    return task, ref_text if task is TaskType.LOCATE else ""
+    return task, ref_text
 
 
 def _size(asked: PageRequest) -> ModelSize | None:

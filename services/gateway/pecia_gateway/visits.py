@@ -65,8 +65,8 @@ def admitted(request: Request, gateway: Gateway) -> Iterator[Visit]:
     caller = gateway.authenticator.authenticate(request)
     request.state.tenant = caller.tenant
     with gateway.admission.admit(caller) as rate:
-        request.state.rate_headers = rate.as_dict()
-        visit = Visit(gateway, caller, rate.as_dict())
+        request.state.rate_headers = rate.headers()
+        visit = Visit(gateway, caller, rate.headers())
         try:
             yield visit
         except PeciaError as error:

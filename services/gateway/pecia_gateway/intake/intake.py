@@ -1,0 +1,60 @@
+"""Takes in pictures and documents within the limits."""
+
+from pecia_core.errors import InvalidRequest, TooLarge
+from pecia_core.pdf import PdfRenderer
+
+from pecia_gateway.intake import data_url
+from pecia_gateway.intake.fetcher import Fetcher
+from pecia_gateway.intake.kinds import PDF, check_claim, kind_of
+from pecia_gateway.intake.upload import Upload
+from pecia_gateway.settings import FetchSettings, LimitSettings, PdfSettings
+
+
+class Intake:
+    """From URLs and files to one encoded picture a page."""
+
+    def __init__(self, limits: LimitSettings, fetch: FetchSettings, pdf: PdfSettings) -> None:
+        """Open nothing yet."""
+        self._limits = limits
+        self._dpi = pdf.dpi
+        self._fetcher = Fetcher(fetch, limits.max_upload_bytes)
+        self._renderer = PdfRenderer(pdf.workers)
+
+    async def from_url(self, url: str, *, param: str) -> Upload:
+        """The file behind a data: or https: URL; `param` is the request field that named it.
+
+        Raises:
+            PeciaError: the URL is broken, not allowed, or what it names is too large.
+        """
+        if url[:5].lower() == "data:":
+            return data_url.decode(url, max_bytes=self._limits.max_upload_bytes, param=param)
+        return await self._fetcher.fetch(url.strip(), param=param)
+
+    async def pages(self, upload: Upload, *, param: str) -> list[bytes]:
+        """One encoded picture a page.
+
+        Raises:
+            PeciaError: empty, too large, of a kind pecia does not read, or a PDF with too many pages.
+        """
+        if len(upload.data) > self._limits.max_upload_bytes:
+            raise TooLarge(
+                f"The file has more than the {self._limits.max_upload_bytes:,} bytes allowed.", param=param
+            )
+        kind = kind_of(upload, param=param)
+        check_claim(upload, param=param)
+        return await self._drawn(upload.data, param) if kind == PDF else [upload.data]
+
+    async def _drawn(self, data: bytes, param: str) -> list[bytes]:
+        count = await self._renderer.page_count(data)
+        if count > self._limits.max_pdf_pages:
+            raise InvalidRequest(
+                f"The PDF has {count} pages; at most {self._limits.max_pdf_pages} are read within a request. "
+                "Send longer documents to /v1/jobs.",
+                code="pdf_too_many_pages",
+                param=param,
+            )
+        return [(await self._renderer.render(data, index, self._dpi)).jpeg for index in range(count)]
+
+    async def close(self) -> None:
+        """Stop the processes that draw PDF pages."""
+        await self._renderer.close()

@@ -1,0 +1,162 @@
+"""A limit on request bodies that holds while they are read, not after."""
+
+import asyncio
+from dataclasses import dataclass
+
+from pecia_core.errors import InvalidRequest, Overloaded, PeciaError, TooLarge
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pecia_gateway.middleware.refusal import Respond
+
+_DISCONNECT: Message = {"type": "http.disconnect"}
+
+
+class BodyBudget:
+    """Bytes of request bodies in the house, all requests together."""
+
+    def __init__(self, capacity: int) -> None:
+        """Hold at most `capacity` bytes."""
+        self._capacity = capacity
+        self.held = 0
+
+    def take(self, count: int) -> bool:
+        """Whether there was room for `count` more."""
+        if self.held + count > self._capacity:
+            return False
+        self.held += count
+        return True
+
+    def give_back(self, count: int) -> None:
+        """Make room again."""
+        self.held -= count
+
+
+@dataclass(frozen=True, slots=True)
+class BodyBounds:
+    """What one body may be: bytes, and seconds it may stand still.
+
+    A refused client that is still sending is listened to for `drain_s` and `drain_bytes` more: a
+    connection closed with bytes unread is reset, and the client would never see the refusal.
+    """
+
+    max_bytes: int
+    idle_s: float = 30.0
+    drain_s: float = 10.0
+    drain_bytes: int = 256 * 1024 * 1024
+
+
+class BodyLimit:
+    """Counts a body while it arrives and refuses what is too large, before anything is kept."""
+
+    def __init__(self, app: ASGIApp, *, bounds: BodyBounds, budget: BodyBudget, respond: Respond) -> None:
+        """Wrap `app`."""
+        self._app = app
+        self._bounds = bounds
+        self._budget = budget
+        self._respond = respond
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        gate = _Gate(self._bounds, self._budget, self._respond, (scope, receive, send))
+        declared = headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > self._bounds.max_bytes:
+            gate.awaited = headers.get("expect", "").lower() == "100-continue"
+            await gate.refuse(_too_large(self._bounds.max_bytes))
+            return
+        try:
+            await self._app(scope, gate.receive, gate.send)
+        except ClientDisconnect:
+            if not gate.refused:
+                raise
+        finally:
+            self._budget.give_back(gate.taken)
+
+
+class _Gate:
+    """One request's way in and out. Once refused, the application hears that the client left."""
+
+    def __init__(
+        self, bounds: BodyBounds, budget: BodyBudget, respond: Respond, asgi: tuple[Scope, Receive, Send]
+    ) -> None:
+        self._bounds = bounds
+        self._budget = budget
+        self._respond = respond
+        self._scope, self._receive, self._send = asgi
+        self._complete = False
+        self._answering = False
+        self.taken = 0
+        self.refused = False
+        self.awaited = False  # the client waits for our leave before it sends the body
+
+    async def receive(self) -> Message:
+        if self.refused:
+            return _DISCONNECT
+        if self._complete:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(self._bounds.idle_s):
+                message = await self._receive()
+        except TimeoutError:
+            return await self.refuse(
+                InvalidRequest(f"The request body stood still for {self._bounds.idle_s:.0f} s.")
+            )
+        return await self._weigh(message)
+
+    async def _weigh(self, message: Message) -> Message:
+        count = len(message.get("body", b""))
+        self._complete = not message.get("more_body", False)
+        if self.taken + count > self._bounds.max_bytes:
+            return await self.refuse(_too_large(self._bounds.max_bytes))
+        if not self._budget.take(count):
+            return await self.refuse(
+                Overloaded("The requests being read fill the memory set aside for them.", retry_after=1)
+            )
+        self.taken += count
+        return message
+
+    async def send(self, message: Message) -> None:
+        if not self.refused:
+            self._answering = True
+            await self._send(message)
+
+    async def refuse(self, error: PeciaError) -> Message:
+        self.refused = True
+        if not self._answering:
+            response = self._respond(error)
+            response.headers["connection"] = "close"
+            await response(self._scope, self._receive, self._send_open)
+            await self._drain()
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        return _DISCONNECT
+
+    async def _send_open(self, message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "more_body": True}
+        await self._send(message)
+
+    async def _drain(self) -> None:
+        if self._complete or self.awaited:
+            return
+        drained = 0
+        try:
+            async with asyncio.timeout(self._bounds.drain_s):
+                while drained < self._bounds.drain_bytes:
+                    message = await self._receive()
+                    drained += len(message.get("body", b""))
+                    if not message.get("more_body", False):
+                        return
+        except TimeoutError:
+            return
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(
+        f"The request body is over the limit of {limit:,} bytes. Send fewer or smaller pictures.",
+        code="request_too_large",
+    )
