@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from pecia_core.document import Block, Line, Page
-from pecia_core.formats import separator
+from pecia_core.formats import line_text, separator
 from pecia_core.geometry import Polygon
 from pecia_core.recognition import Delta, Recognition, RecognizeOptions, Timings, Usage
 from pecia_core.telemetry import processing_time_event
@@ -38,10 +38,11 @@ class _Assembly:
         if new_block:
             yield from self.close_block()
         self.open_block = placed.block
-        before = separator(self.last_line, placed.line, new_block=new_block, task=self.options.task_type)
+        task = self.options.task_type
+        before = separator(self.last_line, placed.line, new_block=new_block, task=task)
         self.open_lines.append(placed.line)
         self.last_line = placed.line
-        yield self.say(Delta(before + placed.line.text, placed.line))
+        yield self.say(Delta(before + line_text(placed.line, task), placed.line))
 
     def say(self, delta: Delta) -> Delta:
         """Remember what was said, so that the final text is exactly its sum."""
