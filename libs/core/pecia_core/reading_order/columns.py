@@ -8,20 +8,24 @@ there a person reads along the row.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import groupby
 from statistics import median
 
 from pecia_core.geometry import BBox
-from pecia_core.reading_order.rows import from_top
+from pecia_core.reading_order.rows import from_top, rows
 
-# Lines that running text needs on each side of a cut.
-_LINES = 4
-# Running text is at least this many line heights wide (about twenty characters): prices, quantities
-# and labels are not.
-_WIDE = 8.0
-# In running text most lines are about as long as the longest; in a table's cells they are not.
+# Rows that running text needs on each side of a cut.
+_ROWS = 4
+# Running text is at least this many line heights wide (25 to 30 characters): prices, quantities and
+# labels are not.
+_WIDE = 10.0
+# In running text most rows hold a line about as long as the longest, and little white space; a
+# table's cells are short, ragged, or far apart. One side of a cut may hold a table beside its text.
 _FULL_LENGTH = 0.6
-_FULL_SHARE = 0.6
+_DENSE = 0.75
+_MOSTLY_FULL = 0.6
+_SOME_FULL = 0.4
 # White space between columns, in line heights.
 _GUTTER = 0.6
 # How far a box may stick out over a cut, in line heights.
@@ -56,7 +60,7 @@ def zones(boxes: Sequence[BBox]) -> list[list[int]]:
 
 
 def _cut(boxes: Sequence[BBox], indices: list[int], depth: int) -> list[list[int]]:
-    if depth == 0 or len(indices) < 2 * _LINES:
+    if depth == 0 or len(indices) < 2 * _ROWS:
         return [indices]
     height = median(boxes[index].height for index in indices)
     attempts = [_segments(boxes, indices, edge, height) for edge in _left_edges(boxes, indices, height)]
@@ -81,7 +85,7 @@ def _left_edges(boxes: Sequence[BBox], indices: list[int], height: float) -> lis
     width = max(height, 1.0)
     starts = Counter(int(boxes[index].x0 // width) for index in indices)
     shared = {place: starts[place] + starts[place + 1] for place in starts}
-    places = sorted((-count, place) for place, count in shared.items() if count >= _LINES)
+    places = sorted((-count, place) for place, count in shared.items() if count >= _ROWS)
     return [
         min(boxes[index].x0 for index in indices if int(boxes[index].x0 // width) == place)
         for _, place in places[:_CANDIDATES]
@@ -110,7 +114,7 @@ def _segments(boxes: Sequence[BBox], indices: list[int], edge: float, height: fl
 
 def _without_head_and_foot(boxes: Sequence[BBox], part: list[int], height: float) -> list[list[int]]:
     """A running head and foot apart from the columns between them; no part is empty."""
-    if len(part) <= 2 * _LINES:
+    if len(part) <= 2 * _ROWS:
         return [part]
     far = _FAR * height
     head = foot = 0
@@ -129,16 +133,27 @@ def _sides(boxes: Sequence[BBox], part: list[int], edge: float, height: float) -
     """Left and right of the edge if both are running text with white space between, else one whole."""
     left = [index for index in part if boxes[index].x0 < edge]
     right = [index for index in part if boxes[index].x0 >= edge]
-    if not (_running_text(boxes, left, height) and _running_text(boxes, right, height)):
+    if len(left) < _ROWS or len(right) < _ROWS:
         return _Segment(part)
     white = min(boxes[index].x0 for index in right) - max(boxes[index].x1 for index in left)
-    return _Segment(left, right) if white >= _GUTTER * height else _Segment(part)
+    if white < _GUTTER * height:
+        return _Segment(part)
+    less, more = sorted(_full_rows(boxes, side, height) for side in (left, right))
+    return _Segment(left, right) if less >= _SOME_FULL and more >= _MOSTLY_FULL else _Segment(part)
 
 
-def _running_text(boxes: Sequence[BBox], side: list[int], height: float) -> bool:
-    if len(side) < _LINES:
-        return False
-    widths = sorted(boxes[index].width for index in side)
-    full = _FULL_LENGTH * widths[-1 - len(widths) // 10]
-    long_enough = sum(width >= full for width in widths) >= _FULL_SHARE * len(widths)
-    return long_enough and median(widths) >= _WIDE * height
+def _full_rows(boxes: Sequence[BBox], side: list[int], height: float) -> float:
+    """The share of rows that long lines fill; 0.0 where there are too few rows or none is long."""
+    if max(boxes[index].width for index in side) < _WIDE * height:
+        return 0.0
+    found = [[boxes[index] for index in row.members] for row in rows(boxes, side)]
+    longest = [max(box.width for box in row) for row in found]
+    full = sorted(longest)[-1 - len(longest) // 10]
+    if len(found) < _ROWS or full < _WIDE * height:
+        return 0.0
+    filled = (
+        width >= _FULL_LENGTH * full
+        and sum(box.width for box in row) >= _DENSE * reduce(BBox.union, row).width
+        for width, row in zip(longest, found, strict=True)
+    )
+    return sum(filled) / len(found)

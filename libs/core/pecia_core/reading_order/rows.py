@@ -20,18 +20,23 @@ class Row:
 
     members: list[int] = field(default_factory=list)
     _edges: list[tuple[float, float]] = field(default_factory=list)
-    _middles: float = 0.0
+    _tops: float = 0.0
+    _bottoms: float = 0.0
 
     @property
-    def middle(self) -> float:
-        """Mean height on the page of its boxes' middles, pixels."""
-        return self._middles / len(self.members)
+    def band(self) -> BBox:
+        """The mean top and bottom of its boxes; a row's left and right ends do not matter to it."""
+        count = len(self.members)
+        return BBox(0.0, self._tops / count, 0.0, self._bottoms / count)
 
     def takes(self, box: BBox, boxes: Sequence[BBox]) -> bool:
-        """Whether the box stands beside its neighbours here, and none is above or below it."""
+        """Whether the box stands beside the row or its neighbours in it, and none is above or below it.
+
+        On a skewed page only the neighbours are on its height; a comma is only on the row's.
+        """
         place = bisect_left(self._edges, (box.x0, box.x1))
         neighbours = [boxes[index] for index in self.members[max(0, place - 1) : place + 1]]
-        return any(_beside(box, other) for other in neighbours) and not any(
+        return any(_beside(box, other) for other in (*neighbours, self.band)) and not any(
             _stacked(box, other) for other in neighbours
         )
 
@@ -40,7 +45,8 @@ class Row:
         place = bisect_left(self._edges, (box.x0, box.x1))
         self._edges.insert(place, (box.x0, box.x1))
         self.members.insert(place, index)
-        self._middles += (box.y0 + box.y1) / 2
+        self._tops += box.y0
+        self._bottoms += box.y1
 
 
 def _beside(box: BBox, other: BBox) -> bool:
@@ -61,7 +67,7 @@ def rows(boxes: Sequence[BBox], indices: Iterable[int]) -> list[Row]:
             row = Row()
             found.append(row)
         row.add(index, box)
-    return sorted(found, key=lambda row: row.middle)
+    return sorted(found, key=lambda row: from_top(row.band))
 
 
 def from_top(box: BBox) -> tuple[float, float, float, float, float]:
