@@ -92,12 +92,24 @@ class Reader:
         return Call(call.request_id, call.tenant, min(call.timeout_s, left), call.bearer)
 
 
-async def take_in(ask: Ask, intake: Intake, deadline: float) -> list[Picture]:
+async def take_in(ask: Ask, intake: Intake, *, most: int, deadline: float) -> list[Picture]:
     """The pictures of a request, one a page.
+
+    Args:
+        ask: names them.
+        intake: gets them.
+        most: pictures and PDFs in one request.
+        deadline: monotonic seconds.
 
     Raises:
         PeciaError: naming the field at fault.
     """
+    if len(ask.sources) > most:
+        raise errors.TooLarge(
+            f"The request holds {len(ask.sources)} pictures; at most {most} are read at once.",
+            code="request_too_large",
+            param=ask.sources[most].param,
+        )
     try:
         async with asyncio.timeout(max(deadline - monotonic(), 0.0)):
             files = await together(_pages(source, intake) for source in ask.sources)

@@ -27,7 +27,7 @@ class Running:
 
 
 @asynccontextmanager
-async def running_gateway(ocr: ScriptedOcr, **changes: Any) -> AsyncIterator[Running]:
+async def running_gateway(ocr: ScriptedOcr, /, **changes: Any) -> AsyncIterator[Running]:
     """Start both; `changes` are groups of settings, as dictionaries."""
     async with serving(ocr) as target:
         settings = Settings(**{**changes, "ocr": {"target": target, **changes.get("ocr", {})}})

@@ -1,0 +1,311 @@
+"""POST /v1/chat/completions and /v1/completions over real sockets."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from pecia_core.errors import from_code
+from pecia_core.recognition import Notice, RecognizeOptions
+from pecia_core.vocabulary import FinishReason, ModelSize, TaskType
+from pecia_gateway.ocr_client.testing import Script, ScriptedOcr
+
+PATH = "/v1/chat/completions"
+
+
+def error_of(answer: httpx.Response) -> tuple[int, str, str | None]:
+    """Status, code and field of a refusal, after a look at its shape."""
+    body = answer.json()
+    assert set(body) == {"error", "detail"}
+    assert set(body["error"]) == {"message", "type", "param", "code"}
+    assert body["detail"] == body["error"]["message"]
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-request-id"]
+    return answer.status_code, body["error"]["code"], body["error"]["param"]
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_picture_comes_back_as_text(gateway: Any, chat: Any, png: bytes) -> None:
+    """The whole way: data URL in, bytes over gRPC, text and extension out."""
+    answer = await gateway.client.post(PATH, json=chat(model="rapid"), headers={"x-request-id": "req-7"})
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["choices"][0]["message"]["content"] == "hello\nworld"
+    assert body["choices"][0]["finish_reason"] == "stop"
+    assert body["model"] == "rapid"
+    assert body["id"].startswith("chatcmpl-")
+    assert body["usage"]["completion_tokens"] == 2
+    assert body["ocr"]["engine"] == "rapid"
+    assert [line["text"] for line in body["ocr"]["pages"][0]["blocks"][0]["lines"]] == ["hello", "world"]
+    (seen,) = gateway.ocr.seen
+    assert seen.picture == png
+    assert seen.options.model == "rapid"
+    assert seen.metadata["x-request-id"] == "req-7"
+    assert seen.remaining_s is not None
+    assert 200 < seen.remaining_s <= 300
+
+
+async def test_answer_headers_say_who_read_and_how_long_it_waited(gateway: Any, chat: Any) -> None:
+    """Operators see engine and queue without opening the body."""
+    headers = (await gateway.client.post(PATH, json=chat())).headers
+    assert (headers["x-ocr-engine"], headers["x-ocr-queue-ms"]) == ("rapid", "7")
+    assert headers["openai-version"] == "2020-10-01"
+    assert int(headers["openai-processing-ms"]) >= 0
+
+
+async def test_rate_headers_are_on_answers_and_refusals(start: Any, chat: Any) -> None:
+    """A caller with a limit sees what is left, also when the request itself was wrong."""
+    async with start(ScriptedOcr(), auth={"requests_per_minute": 2}) as gateway:
+        good = await gateway.client.post(PATH, json=chat())
+        assert good.headers["x-ratelimit-limit-requests"] == "2"
+        assert good.headers["x-ratelimit-remaining-requests"] == "1"
+        bad = await gateway.client.post(PATH, json=chat(n=1000))
+        assert error_of(bad) == (400, "unsupported_parameter", "n")
+        assert bad.headers["x-ratelimit-remaining-requests"] == "0"
+        over = await gateway.client.post(PATH, json=chat())
+        assert error_of(over) == (429, "rate_limit_exceeded", None)
+        assert 1 <= int(over.headers["retry-after"]) <= 60
+        assert over.headers["x-should-retry"] == "true"
+
+
+async def test_options_reach_the_engine(gateway: Any, chat: Any) -> None:
+    """Size, task, words to look for and sampling arrive in the contract's words."""
+    fields = {"extra_body": {"model_size": "Tiny", "task_type": "locate", "ref_text": "total"}}
+    await gateway.client.post(PATH, json=chat(**fields, max_completion_tokens=9, seed=3))
+    options: RecognizeOptions = gateway.ocr.seen[0].options
+    assert (options.model_size, options.task_type, options.ref_text) == (
+        ModelSize.TINY,
+        TaskType.LOCATE,
+        "total",
+    )
+    assert (options.sampling.max_tokens, options.sampling.seed) == (9, 3)
+
+
+async def test_several_pictures_are_pages_in_order(start: Any, chat: Any, data_url: str) -> None:
+    """Pages are read side by side and answered in the order they were sent."""
+
+    def play(_picture: bytes, options: RecognizeOptions) -> Script:
+        # The first page takes longest: its answer comes last.
+        return Script((f"page {options.page_index}",), wait_s=0.3 - 0.1 * options.page_index)
+
+    async with start(ScriptedOcr(play=play)) as gateway:
+        body = (await gateway.client.post(PATH, json=chat(data_url, data_url, data_url))).json()
+    content = body["choices"][0]["message"]["content"]
+    assert content == "page 0\n\n--- page 2 ---\n\npage 1\n\n--- page 3 ---\n\npage 2"
+    assert [page["number"] for page in body["ocr"]["pages"]] == [1, 2, 3]
+    assert body["usage"]["completion_tokens"] == 6
+
+
+async def test_a_failing_page_names_its_field_and_frees_the_others(
+    start: Any, chat: Any, data_url: str
+) -> None:
+    """One bad page of a request refuses it, and the engine stops reading the rest."""
+
+    def play(_picture: bytes, options: RecognizeOptions) -> Script:
+        if options.page_index == 1:
+            return Script((), wait_s=0.2, error=from_code("invalid_image", "Not a picture.", param="picture"))
+        return Script(wait_s=60)
+
+    async with start(ScriptedOcr(play=play)) as gateway:
+        answer = await gateway.client.post(PATH, json=chat(data_url, data_url, data_url))
+        assert error_of(answer) == (400, "invalid_image", "messages[0].content[2].image_url.url")
+        await until(lambda: gateway.ocr.running == 0)
+        assert gateway.ocr.cancelled == 2
+
+
+async def test_too_many_pictures_are_refused(gateway: Any, chat: Any, data_url: str) -> None:
+    """More pictures than the limit belong in jobs."""
+    answer = await gateway.client.post(PATH, json=chat(*[data_url] * 9))
+    assert error_of(answer) == (413, "request_too_large", "messages[0].content[9].image_url.url")
+
+
+async def test_choices_at_temperature_zero_cost_one_reading(gateway: Any, chat: Any) -> None:
+    """n copies of one answer; with a temperature the page is read n times."""
+    body = (await gateway.client.post(PATH, json=chat(n=3))).json()
+    assert [choice["index"] for choice in body["choices"]] == [0, 1, 2]
+    assert len(gateway.ocr.seen) == 1
+    assert body["usage"]["completion_tokens"] == 2
+    body = (await gateway.client.post(PATH, json=chat(n=3, temperature=0.5))).json()
+    assert len(body["choices"]) == 3
+    assert len(gateway.ocr.seen) == 4
+    assert body["usage"]["completion_tokens"] == 6
+
+
+async def test_json_object_gives_pages(gateway: Any, chat: Any) -> None:
+    """The content is JSON, as clients with response_format expect."""
+    body = (await gateway.client.post(PATH, json=chat(response_format={"type": "json_object"}))).json()
+    (page,) = json.loads(body["choices"][0]["message"]["content"])["pages"]
+    assert page["blocks"][0]["lines"][1]["text"] == "world"
+
+
+async def test_fallback_truncation_and_warnings_are_told(start: Any, chat: Any) -> None:
+    """What is unusual about an answer stands in it."""
+    script = Script(
+        fallback_from="deepseek-ocr",
+        finish_reason=FinishReason.LENGTH,
+        warnings=(Notice("engine_fallback", "A CPU engine answered."),),
+    )
+    async with start(ScriptedOcr(play=lambda *_: script)) as gateway:
+        body = (await gateway.client.post(PATH, json=chat(colour=1))).json()
+    assert body["choices"][0]["finish_reason"] == "length"
+    assert (body["ocr"]["fallback_from"], body["ocr"]["truncated"]) == ("deepseek-ocr", True)
+    assert [one["code"] for one in body["ocr"]["warnings"]] == ["unknown_parameter", "engine_fallback"]
+
+
+async def test_blank_page_is_an_empty_answer(start: Any, chat: Any) -> None:
+    """Nothing to read is no error."""
+    async with start(ScriptedOcr(play=lambda *_: Script(()))) as gateway:
+        answer = await gateway.client.post(PATH, json=chat())
+    assert answer.status_code == 200
+    assert answer.json()["choices"][0]["message"]["content"] == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "headers"),
+    [
+        ("queue_full", 429, {"retry-after": "3", "x-should-retry": "true"}),
+        ("model_loading", 503, {"retry-after": "5", "x-should-retry": "true"}),
+        ("engine_unavailable", 503, {"retry-after": "3", "x-should-retry": "true"}),
+        ("gpu_out_of_memory", 507, {"x-should-retry": "false"}),
+        ("inference_timeout", 504, {"x-should-retry": "false"}),
+        ("server_error", 500, {"x-should-retry": "false"}),
+        ("model_not_found", 404, {}),
+        ("image_too_large", 413, {}),
+        ("unsupported_image_media_type", 415, {}),
+        ("unsupported_value", 400, {}),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_errors_of_the_service_become_openai_errors(
+    start: Any, chat: Any, code: str, status: int, headers: dict[str, str], stream: bool
+) -> None:
+    """Before the first byte a stream is refused like any request: same status, JSON, same headers."""
+    retry_after = 3.0 if headers.get("retry-after") else None
+    script = Script((), error=from_code(code, "What to do.", retry_after=retry_after))
+    async with start(ScriptedOcr(play=lambda *_: script)) as gateway:
+        answer = await gateway.client.post(PATH, json=chat(stream=stream))
+    assert error_of(answer)[:2] == (status, code)
+    assert answer.json()["error"]["message"] == "What to do."
+    told = {
+        name: answer.headers[name] for name in ("retry-after", "x-should-retry") if name in answer.headers
+    }
+    assert told == headers
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "expected"),
+    [
+        (b"", "application/json", (400, "invalid_request", None)),
+        (b"{", "application/json", (400, "invalid_request", None)),
+        (b"[]", "application/json", (400, "invalid_request", None)),
+        (b"\xff", "application/json", (400, "invalid_request", None)),
+        (b'{"a": NaN}', "application/json", (400, "invalid_request", None)),
+        (b'{"model": "\\ud800"}', "application/json", (400, "invalid_request", None)),
+        (b"[" * 100_000, "application/json", (400, "invalid_request", None)),
+        (b"{}", "application/json", (400, "missing_required_parameter", "messages")),
+        (b"{}", "application/x-www-form-urlencoded", (400, "missing_required_parameter", "messages")),
+        (b"<x/>", "text/xml", (415, "unsupported_media_type", None)),
+    ],
+)
+async def test_broken_bodies_are_documented_errors(
+    gateway: Any, body: bytes, content_type: str, expected: tuple[int, str, str | None]
+) -> None:
+    """Nothing a client can send as a body is a 422 or a 500."""
+    answer = await gateway.client.post(PATH, content=body, headers={"content-type": content_type})
+    assert error_of(answer) == expected
+
+
+def as_url(data: bytes, media_type: str = "image/png") -> str:
+    """A data URL of anything."""
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "code"),
+    [
+        ("data:image/png;base64,@@@@", 400, "invalid_base64_image"),
+        (as_url(b""), 400, "empty_image_file"),
+        (as_url(b"<!doctype html><p>hello"), 415, "unsupported_image_media_type"),
+        ("https://127.0.0.1/a.png", 400, "invalid_image_url"),
+        ("https://169.254.169.254/latest/meta-data", 400, "invalid_image_url"),
+        ("http://example.org/a.png", 400, "invalid_image_url"),
+        ("file:///etc/passwd", 400, "invalid_image_url"),
+        ("", 400, "invalid_image_url"),
+    ],
+)
+async def test_bad_pictures_name_their_field(
+    gateway: Any, chat: Any, url: str, status: int, code: str
+) -> None:
+    """The refusal says which picture of which message it is about, and no engine was asked."""
+    answer = await gateway.client.post(PATH, json=chat(url))
+    assert error_of(answer) == (status, code, "messages[0].content[1].image_url.url")
+    assert gateway.ocr.seen == []
+
+
+async def test_a_deadline_of_the_caller_holds(start: Any, chat: Any) -> None:
+    """timeout_s gives up early, frees the engine, and is not retried by clients."""
+    async with start(ScriptedOcr(play=lambda *_: Script(wait_s=60))) as gateway:
+        answer = await gateway.client.post(PATH, json=chat(timeout_s=0.5))
+        assert error_of(answer)[:2] == (504, "inference_timeout")
+        assert answer.headers["x-should-retry"] == "false"
+        await until(lambda: gateway.ocr.running == 0)
+        answer = await gateway.client.post(PATH, json=chat(timeout_s=0.001))
+        assert error_of(answer)[:2] == (504, "inference_timeout")
+
+
+async def test_hanging_up_frees_the_engine(start: Any, chat: Any) -> None:
+    """A client that goes away during a unary call cancels it in the ocr service."""
+    async with start(ScriptedOcr(play=lambda *_: Script(wait_s=60))) as gateway:
+        with pytest.raises(httpx.ReadTimeout):
+            await gateway.client.post(PATH, json=chat(), timeout=0.5)
+        await until(lambda: gateway.ocr.cancelled == 1)
+        assert gateway.ocr.running == 0
+
+
+async def test_callers_never_see_each_others_text(start: Any, chat: Any) -> None:
+    """Sixty requests at once, each with a picture of its own, each answered with its own text."""
+
+    def play(picture: bytes, _options: RecognizeOptions) -> Script:
+        return Script((picture[8:].decode(),), wait_s=0.01)
+
+    async def one(gateway: Any, number: int) -> None:
+        url = as_url(b"\x89PNG\r\n\x1a\n" + f"caller {number}".encode())
+        answer: Awaitable[httpx.Response] = gateway.client.post(PATH, json=chat(url))
+        assert (await answer).json()["choices"][0]["message"]["content"] == f"caller {number}"
+
+    async with start(ScriptedOcr(play=play)) as gateway:
+        await asyncio.gather(*(one(gateway, number) for number in range(60)))
+
+
+async def test_keys_are_asked_for_where_they_are_on(start: Any, chat: Any, tmp_path: Any) -> None:
+    """Without a key nothing is read, with one the tenant goes along to the ocr service."""
+    from pecia_core.keys import hash_key
+
+    keys = tmp_path / "keys.toml"
+    keys.write_text(f'[[keys]]\nid = "k1"\ntenant = "acme"\nsha256 = "{hash_key("secret-key")}"\n')
+    async with start(ScriptedOcr(), auth={"keys_file": str(keys)}) as gateway:
+        answer = await gateway.client.post(PATH, json=chat())
+        assert error_of(answer) == (401, "invalid_api_key", None)
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert (await gateway.client.get("/v1/models")).status_code == 401
+        assert (await gateway.client.get("/health")).status_code == 200
+        headers = {"authorization": "Bearer secret-key"}
+        assert (await gateway.client.post(PATH, json=chat(), headers=headers)).status_code == 200
+        assert gateway.ocr.seen[0].metadata["x-pecia-tenant"] == "acme"
+
+
+async def test_text_completion(gateway: Any, data_url: str) -> None:
+    """The older surface answers in its own shape."""
+    answer = await gateway.client.post("/v1/completions", json={"prompt": "Free OCR.", "image": data_url})
+    body = answer.json()
+    assert (body["object"], body["choices"][0]["text"]) == ("text_completion", "hello\nworld")
+    assert body["id"].startswith("cmpl-")
