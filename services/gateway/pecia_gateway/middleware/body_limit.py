@@ -72,8 +72,7 @@ class BodyLimit:
         try:
             await self._app(scope, gate.receive, gate.send)
         except ClientDisconnect:
-            if not gate.refused:
-                raise
+            return  # nobody is left to answer, or the refusal was the answer
         finally:
             self._budget.give_back(gate.taken)
 
