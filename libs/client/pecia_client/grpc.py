@@ -1,6 +1,6 @@
 """The ocr service's gRPC API, typed: the document model in, the document model out."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Self
 
 import grpc
@@ -75,7 +75,7 @@ class GrpcClient:
 
     def stream(
         self, data: bytes, options: RecognizeOptions | None = None, *, request_id: str = ""
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """Read an encoded picture and get what is recognised as it is; the last event is the Recognition.
 
         Leaving the loop early cancels the call.

@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -88,7 +88,9 @@ class RestClient:
         text = body["choices"][0]["message"]["content"]
         return Reading.from_chat(text, body.get("ocr") or {}, body.get("usage") or {}, _request_id(response))
 
-    def stream(self, data: bytes, options: RecognizeOptions | None = None) -> Iterator[str | Reading]:
+    def stream(
+        self, data: bytes, options: RecognizeOptions | None = None
+    ) -> Generator[str | Reading, None, None]:
         """Read a picture and get its text as it is recognised; the last thing is the whole reading."""
         body = chat_body(data, options) | {"stream": True, "stream_options": {"include_usage": True}}
         draft = _Draft()
