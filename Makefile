@@ -3,8 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 PACKAGES := pecia_core pecia_client pecia_ocr pecia_gateway pecia_ui pecia_standalone
+TESTS := $(wildcard libs/*/tests services/*/tests) tests
 
-.PHONY: help up install lint type contracts pytest test quality protos check-protos docs lock clean
+.PHONY: help up install lint type contracts pytest test quality protos check-protos baseline lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,26 +20,26 @@ up: ## Install what is missing, start ocr, gateway and UI, read a sample picture
 
 test: ## Everything: system packages, lint, types, contracts, all tests
 	@scripts/system-packages
-	@$(MAKE) --no-print-directory install lint type contracts pytest
+	@$(MAKE) --no-print-directory install
+	@$(MAKE) --no-print-directory lint type contracts pytest
 
 install: ## The development environment in .venv, and a second openai client in build/openai2
 	@scripts/install dev
-	@[ -d build/openai2/openai ] || $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes \
-		--target build/openai2 -r requirements/openai2.txt
 
-lint: ## ruff, formatting, buf
+lint: ## ruff, its formatting, and the contract's own rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf breaking --against baseline.binpb
 
-type: ## mypy, strict
+type: ## mypy, strict, over the packages and then over each folder of tests
 	$(BIN)/mypy $(addprefix -p ,$(PACKAGES))
+	@for folder in $(TESTS); do echo "$(BIN)/mypy $$folder"; $(BIN)/mypy $$folder || exit 1; done
 
-contracts: check-protos ## Imports only go down; stubs are as generated
-	$(BIN)/lint-imports
+contracts: check-protos ## Imports only go down; the stubs are as generated
+	$(BIN)/lint-imports --no-logo
 
-pytest: ## All tests
-	$(BIN)/python -m pytest
+pytest: ## All tests; ARGS go to pytest: make pytest ARGS="tests -k streaming"
+	$(BIN)/python -m pytest $(ARGS)
 
 ##@ Measure
 
@@ -48,12 +49,15 @@ quality: ## Accuracy of every engine on DATA=<folder with manifest.json>, writte
 
 ##@ Maintain
 
-protos: ## Regenerate the stubs in protos/gen
+protos: ## Generate the stubs in protos/gen again
 	scripts/protos protos/gen
 
-check-protos:
+check-protos: ## Fail where protos/gen is not what the .proto files say
 	@rm -rf build/protos && scripts/protos build/protos
 	@diff -r -x __pycache__ build/protos protos/gen || { echo "The stubs are stale: make protos"; exit 1; }
+
+baseline: ## After a release: what later contracts may not break
+	cd protos && ../$(BIN)/buf build -o baseline.binpb
 
 lock: ## Resolve again and export the hash-pinned requirements
 	uv lock
@@ -62,5 +66,5 @@ lock: ## Resolve again and export the hash-pinned requirements
 	echo uv | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements/bootstrap.txt >/dev/null
 	echo openai==2.54.0 | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements/openai2.txt >/dev/null
 
-clean: ## Remove what was built
-	rm -rf build .mypy_cache .ruff_cache .pytest_cache
+clean: ## Remove what was built; .venv stays
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
