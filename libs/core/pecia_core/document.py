@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pecia_core.geometry import Polygon
 from pecia_core.vocabulary import BlockKind
 
+_ROTATIONS = (0, 90, 180, 270)
+
 
 def _check_confidence(value: float | None) -> None:
     if value is not None and not 0.0 <= value <= 1.0:
@@ -72,7 +74,8 @@ class Block:
 class Page:
     """One page image. `index` counts from 0; people see `number`, which counts from 1.
 
-    `rotation` is the degrees clockwise by which the picture had to be turned to be read.
+    `width` and `height` are pixels. `rotation` is the degrees clockwise by which the picture had to
+    be turned to be read: 0, 90, 180 or 270.
     """
 
     width: int
@@ -80,6 +83,13 @@ class Page:
     blocks: tuple[Block, ...] = ()
     index: int = 0
     rotation: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a page that no picture can be."""
+        if self.rotation not in _ROTATIONS:
+            raise ValueError(f"a page is turned by {_ROTATIONS} degrees, not by {self.rotation}")
+        if min(self.width, self.height, self.index) < 0:
+            raise ValueError(f"sizes and index of a page are not negative: {self}")
 
     @property
     def number(self) -> int:

@@ -32,7 +32,9 @@ class BBox:
     y1: float
 
     def __post_init__(self) -> None:
-        """Refuse a box that is inside out."""
+        """Refuse a box that is inside out or endless."""
+        if not all(map(isfinite, (self.x0, self.y0, self.x1, self.y1))):
+            raise ValueError(f"a box needs finite edges: {self}")
         if not (self.x0 <= self.x1 and self.y0 <= self.y1):
             raise ValueError(f"a box needs x0 <= x1 and y0 <= y1: {self}")
 
