@@ -1,14 +1,18 @@
-"""Gives every request its id, its line in the log and its metrics."""
+"""Gives every request its id, its line in the log and its metrics, and answers for handlers that break."""
 
 import logging
 import re
 import time
 from dataclasses import dataclass, field
 
+from pecia_core.errors import EngineFailed
 from pecia_core.telemetry import new_request_id, request_id
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pecia_gateway.middleware.refusal import Respond
 
 _log = logging.getLogger(__name__)
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -52,9 +56,10 @@ class _Exchange:
 class RequestContext:
     """Stands around everything else that knows a request. No text, names or keys get into its log."""
 
-    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics) -> None:
+    def __init__(self, app: ASGIApp, *, respond: Respond, metrics: HttpMetrics) -> None:
         """Wrap `app`."""
         self._app = app
+        self._respond = respond
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,7 +92,16 @@ class RequestContext:
                 headers.setdefault("openai-version", "2020-10-01")
             await send(message)
 
-        await self._app(scope, counted_receive, marked_send)
+        try:
+            await self._app(scope, counted_receive, marked_send)
+        except ClientDisconnect:
+            return  # nobody is left to answer
+        except Exception:
+            _log.exception("Unexpected failure of a request")
+            if exchange.status:
+                raise  # too late for an answer: the server cuts the connection
+            broken = EngineFailed("Something broke in the gateway; its log has the cause under this id.")
+            await self._respond(broken)(scope, receive, marked_send)
 
     def _conclude(self, exchange: _Exchange, scope: Scope) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
