@@ -32,7 +32,7 @@ def house(tmp_path: Path) -> Path:
 def lint_imports(house: Path) -> subprocess.CompletedProcess[str]:
     """Run the linter of imports over a copy of the packages."""
     program = Path(sys.executable).with_name("lint-imports")
-    command = [program, "--no-cache", "--config", ROOT / ".importlinter"]
+    command = [str(program), "--no-cache", "--config", str(ROOT / ".importlinter")]
     environment = {**os.environ, "PYTHONPATH": str(house), "COLUMNS": "200"}
     return subprocess.run(
         command, check=False, capture_output=True, text=True, cwd=house, env=environment, timeout=120
