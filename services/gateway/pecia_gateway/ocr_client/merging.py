@@ -1,6 +1,7 @@
 """Many pods' descriptions as one fleet."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from pecia.ocr.v1 import ocr_pb2
 from pecia_core import wire
@@ -8,49 +9,64 @@ from pecia_core.vocabulary import EngineName, EngineState
 
 from pecia_gateway.ocr_client.fleet import EngineOffer, Fleet
 
-_STATES = {ocr_pb2.EngineState.Value(f"ENGINE_STATE_{state.name}"): state for state in EngineState}
-# Of several pods' states the caller hears the best.
-_BEST_FIRST = [
-    EngineState.READY,
-    EngineState.LOADING,
-    EngineState.DRAINING,
-    EngineState.FAILED,
-    EngineState.UNAVAILABLE,
-]
+_Word = TypeVar("_Word", bound=str)
+_ENGINES = frozenset(EngineName)
+_STATES = {
+    ocr_pb2.ENGINE_STATE_READY: EngineState.READY,
+    ocr_pb2.ENGINE_STATE_LOADING: EngineState.LOADING,
+    ocr_pb2.ENGINE_STATE_DRAINING: EngineState.DRAINING,
+    ocr_pb2.ENGINE_STATE_FAILED: EngineState.FAILED,
+    ocr_pb2.ENGINE_STATE_UNAVAILABLE: EngineState.UNAVAILABLE,
+}
+# Best first: an engine is as good as the best pod that has it.
+_BEST = tuple(_STATES.values())
 
 
-def merged(answers: Sequence[ocr_pb2.DescribeResponse]) -> Fleet:
-    """Loads added up, limits the smallest, engines in their best state."""
-    if not answers:
-        return Fleet()
-    names = dict.fromkeys(engine.name for answer in answers for engine in answer.engines)
+def merged(descriptions: Sequence[ocr_pb2.DescribeResponse]) -> Fleet:
+    """What the pods that answered offer together."""
+    found: dict[EngineName, list[ocr_pb2.EngineDescription]] = {}
+    for description in descriptions:
+        for engine in description.engines:
+            if engine.name in _ENGINES:  # a newer service may have more
+                found.setdefault(EngineName(engine.name), []).append(engine)
+    loads = [description.load for description in descriptions]
+    limits = [description.limits for description in descriptions]
     return Fleet(
-        engines=tuple(_offer(name, answers) for name in names if name in set(EngineName)),
-        pods=len(answers),
-        free_slots=sum(answer.load.free_slots for answer in answers),
-        queue_length=sum(answer.load.queue_length for answer in answers),
-        running=sum(answer.load.running for answer in answers),
-        pages_per_second=sum(answer.load.pages_per_second for answer in answers),
-        max_picture_bytes=min(answer.limits.max_picture_bytes for answer in answers),
-        max_picture_pixels=min(answer.limits.max_picture_pixels for answer in answers),
+        engines=tuple(_offer(name, engines) for name, engines in found.items()),
+        pods=len(descriptions),
+        free_slots=sum(load.free_slots for load in loads),
+        queue_length=sum(load.queue_length for load in loads),
+        running=sum(load.running for load in loads),
+        pages_per_second=sum(load.pages_per_second for load in loads),
+        max_picture_bytes=min((limit.max_picture_bytes for limit in limits), default=0),
+        max_picture_pixels=min((limit.max_picture_pixels for limit in limits), default=0),
     )
 
 
-def _offer(name: str, answers: Sequence[ocr_pb2.DescribeResponse]) -> EngineOffer:
-    engines = [engine for answer in answers for engine in answer.engines if engine.name == name]
-    best = min(engines, key=lambda engine: _BEST_FIRST.index(_state(engine)))
+def _offer(name: EngineName, engines: Sequence[ocr_pb2.EngineDescription]) -> EngineOffer:
+    best = min(engines, key=_rank)
+    sizes = (wire.size_from_proto(size) for engine in engines for size in engine.sizes)
     return EngineOffer(
-        name=EngineName(name),
-        models=tuple(best.models),
-        revision=best.revision,
+        name=name,
+        models=_union(engine.models for engine in engines),
+        revision=", ".join(_union((engine.revision,) for engine in engines if engine.revision)),
         state=_state(best),
         reason=best.reason,
-        tasks=tuple(wire.task_from_proto(task) for task in best.tasks),
-        sizes=tuple(size for value in best.sizes if (size := wire.size_from_proto(value))),
-        languages=tuple(best.languages),
-        slots=sum(engine.slots for engine in engines if _state(engine) is EngineState.READY),
+        tasks=_union(map(wire.task_from_proto, engine.tasks) for engine in engines),
+        sizes=_union((size,) for size in sizes if size is not None),
+        languages=_union(engine.languages for engine in engines),
+        slots=sum(engine.slots for engine in engines if _state(engine) == EngineState.READY),
     )
 
 
 def _state(engine: ocr_pb2.EngineDescription) -> EngineState:
     return _STATES.get(engine.state, EngineState.UNAVAILABLE)
+
+
+def _rank(engine: ocr_pb2.EngineDescription) -> int:
+    return _BEST.index(_state(engine))
+
+
+def _union(groups: Iterable[Iterable[_Word]]) -> tuple[_Word, ...]:
+    """Every word once, in the order first met."""
+    return tuple(dict.fromkeys(word for group in groups for word in group))

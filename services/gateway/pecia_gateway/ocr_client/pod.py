@@ -1,105 +1,133 @@
-"""One pod of the ocr service: its connection, and what is known of its load."""
+"""One pod of the ocr service, as this gateway has come to know it."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from urllib.parse import quote
 
 import grpc
-from pecia.ocr.v1 import ocr_pb2_grpc
+from pecia.ocr.v1 import ocr_pb2, ocr_pb2_grpc
 
+from pecia_gateway.ocr_client.addresses import Address
 from pecia_gateway.ocr_client.fleet import PodView
-from pecia_gateway.settings import OcrSettings
 
-_AVOIDED_S = 2.0
-Options = list[tuple[str, str | int]]
+Clock = Callable[[], float]
+
+_READY = ocr_pb2.ENGINE_STATE_READY
+# Seconds a pod that gave no answer is avoided: what it takes to look again.
+_AVOID_S = 5.0
+# Seconds a refusal is remembered at most: a place may come free at any moment.
+_FULL_S = 1.0
 
 
 class Pod:
-    """A channel to one address; round robin inside gRPC is never asked."""
+    """A channel, what runs over it, and the pod's last words about itself."""
 
-    def __init__(self, address: str, name: str, settings: OcrSettings) -> None:
-        """Connect when first used.
-
-        Args:
-            address: ip:port, or [ip]:port.
-            name: what the caller wrote in the target, for the certificate.
-            settings: transport security and message limits.
-        """
+    def __init__(self, address: Address, channel: grpc.aio.Channel, clock: Clock = time.monotonic) -> None:
+        """Nothing is known yet."""
         self.address = address
+        self.channel = channel
+        self.stub = ocr_pb2_grpc.OcrServiceStub(channel)
         self.outstanding = 0
         self.free_slots: int | None = None
         self.queue_length: int | None = None
-        self.reachable = True
+        self.description: ocr_pb2.DescribeResponse | None = None
+        self._clock = clock
+        self._picked_at = 0.0
         self._avoided_until = 0.0
-        self._channel = _channel(address, name, settings)
-        self.stub = ocr_pb2_grpc.OcrServiceStub(self._channel)
-
-    @property
-    def draining(self) -> bool:
-        """Whether it refused a call a moment ago for more than want of room."""
-        return time.monotonic() < self._avoided_until
-
-    def avoid(self) -> None:
-        """Ask others first for a while: it is draining, loading or gone."""
-        self._avoided_until = time.monotonic() + _AVOIDED_S
-
-    @property
-    def rank(self) -> tuple[bool, int, int, int]:
-        """Best first: least outstanding, then most free slots, then the shortest queue."""
-        return (self.draining, self.outstanding, -(self.free_slots or 0), self.queue_length or 0)
+        self._not_ready_until = 0.0
+        self._full_until = 0.0
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Count one call while it is outstanding."""
+        """Count a call for as long as it runs."""
         self.outstanding += 1
+        self._picked_at = self._clock()
         try:
             yield
         finally:
             self.outstanding -= 1
 
-    def note(self, trailers: Iterable[tuple[str, str | bytes]] | None) -> None:
-        """Believe the load a reply carries, if it makes sense."""
-        said = {key: value for key, value in trailers or () if isinstance(value, str) and value.isdigit()}
-        if "pecia-free-slots" in said:
-            self.free_slots = int(said["pecia-free-slots"])
-            self.queue_length = int(said.get("pecia-queue-length", "0"))
+    def heard(self, trailers: Iterable[tuple[str, str | bytes]] | None) -> None:
+        """The pod answered: it is there, and says how busy it is."""
+        self._avoided_until = 0.0
+        self._full_until = 0.0
+        self._read(trailers)
 
-    def view(self) -> PodView:
-        """What this gateway knows of it."""
-        return PodView(
-            self.address, self.reachable, self.draining, self.outstanding, self.free_slots, self.queue_length
+    def refused(self, trailers: Iterable[tuple[str, str | bytes]] | None, retry_after: float | None) -> None:
+        """It has no room now."""
+        self._read(trailers)
+        self._full_until = self._clock() + min(retry_after or _FULL_S, _FULL_S)
+
+    def unreachable(self) -> None:
+        """It gave no answer."""
+        self._avoided_until = self._clock() + _AVOID_S
+
+    def not_ready(self) -> None:
+        """It answers, and cannot work now: it loads or drains."""
+        self._not_ready_until = self._clock() + _AVOID_S
+
+    def described(self, description: ocr_pb2.DescribeResponse) -> None:
+        """It said what it offers."""
+        self.description = description
+        self.free_slots = description.load.free_slots
+        self.queue_length = description.load.queue_length
+        self._avoided_until = 0.0
+        self._not_ready_until = 0.0
+
+    @property
+    def reachable(self) -> bool:
+        """Whether nothing speaks against an answer."""
+        return self._clock() >= self._avoided_until
+
+    @property
+    def full(self) -> bool:
+        """Whether it has just refused."""
+        return self._clock() < self._full_until
+
+    @property
+    def draining(self) -> bool:
+        """Whether it is about to go, or cannot work otherwise."""
+        if self._clock() < self._not_ready_until:
+            return True
+        engines = self.description.engines if self.description else ()
+        return bool(engines) and all(engine.state == ocr_pb2.ENGINE_STATE_DRAINING for engine in engines)
+
+    def offers(self, model: str, *, ready: bool) -> bool:
+        """Whether one of its engines answers to that name, and is ready if that matters."""
+        engines = self.description.engines if self.description else ()
+        family = model.partition(":")[0]
+        return any(
+            (engine.state == _READY or not ready)
+            and (model == "auto" or model in engine.models or family in engine.models or engine.name == model)
+            for engine in engines
         )
 
-    async def close(self, grace_s: float | None = None) -> None:
-        """Drop the connection, once its calls have ended or the grace is over (seconds; None = at once)."""
-        await self._channel.close(grace_s)
+    def preference(self) -> tuple[bool, bool, bool, int, int, int, float]:
+        """Smaller is better: there, staying, with room, least outstanding, most free, shortest queue."""
+        return (
+            not self.reachable,
+            self.draining,
+            self.full,
+            self.outstanding,
+            -(self.free_slots or 0),
+            self.queue_length or 0,
+            self._picked_at,
+        )
 
+    def view(self) -> PodView:
+        """The pod for people."""
+        return PodView(
+            str(self.address),
+            self.reachable,
+            self.draining,
+            self.outstanding,
+            self.free_slots,
+            self.queue_length,
+        )
 
-def _channel(address: str, name: str, settings: OcrSettings) -> grpc.aio.Channel:
-    options: Options = [
-        ("grpc.max_receive_message_length", settings.max_message_bytes),
-        ("grpc.max_send_message_length", settings.max_message_bytes),
-        # Each pod its own connection, found again soon after it was away.
-        ("grpc.use_local_subchannel_pool", 1),
-        ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 1000),
-    ]
-    if settings.keepalive_s:
-        options.append(("grpc.keepalive_time_ms", int(settings.keepalive_s * 1000)))
-    family = "ipv6" if address.startswith("[") else "ipv4"
-    target = f"{family}:{quote(address, safe=':.') if family == 'ipv6' else address}"
-    credentials = _credentials(settings)
-    if credentials is None:
-        return grpc.aio.insecure_channel(target, options)
-    options.append(("grpc.ssl_target_name_override", settings.tls.server_name or name))
-    return grpc.aio.secure_channel(target, credentials, options)
-
-
-def _credentials(settings: OcrSettings) -> grpc.ChannelCredentials | None:
-    tls = settings.tls
-    if tls.ca_file is None:
-        return None
-    key = tls.key_file.read_bytes() if tls.key_file else None
-    chain = tls.cert_file.read_bytes() if tls.cert_file else None
-    return grpc.ssl_channel_credentials(tls.ca_file.read_bytes(), key, chain)
+    def _read(self, trailers: Iterable[tuple[str, str | bytes]] | None) -> None:
+        said = {key: value for key, value in trailers or () if isinstance(value, str) and value.isdecimal()}
+        if "pecia-free-slots" in said:
+            self.free_slots = int(said["pecia-free-slots"])
+        if "pecia-queue-length" in said:
+            self.queue_length = int(said["pecia-queue-length"])

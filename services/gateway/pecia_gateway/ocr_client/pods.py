@@ -1,81 +1,160 @@
-"""The pods behind a target: found by name, looked up again every few seconds."""
+"""All pods of the ocr service: found by name, looked at every few seconds, picked for a call."""
 
 import asyncio
 import logging
-import socket
-from collections.abc import Awaitable, Callable
-from time import monotonic
+import time
+from collections.abc import Collection
 
-from pecia_gateway.ocr_client.pod import Pod
+import grpc
+from pecia.ocr.v1 import ocr_pb2
+
+from pecia_gateway.ocr_client.addresses import Address, Lookup, look_up, parse_target, resolve
+from pecia_gateway.ocr_client.call import authorization
+from pecia_gateway.ocr_client.channel import open_channel
+from pecia_gateway.ocr_client.fleet import Fleet
+from pecia_gateway.ocr_client.merging import merged
+from pecia_gateway.ocr_client.pod import Clock, Pod
 from pecia_gateway.settings import OcrSettings
 
-log = logging.getLogger(__name__)
-
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-
-
-async def addresses_of(host: str, port: int) -> list[str]:
-    """Every ip:port behind a name; none when it is not known now."""
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
-        return []
-    ips = dict.fromkeys(str(address[0]) for *_, address in found)
-    v4 = [f"{ip}:{port}" for ip in ips if ":" not in ip]
-    # A name with both families is one set of pods, not two.
-    return v4 or [f"[{ip}]:{port}" for ip in ips]
+_log = logging.getLogger(__name__)
+# Seconds a description is good for: probes and model lists ask far more often than it changes.
+_FRESH_S = 1.0
+# Seconds between two looks at least, however many calls fail.
+_BREATH_S = 0.2
+_CLOSE_GRACE_S = 1.0
 
 
 class Pods:
-    """The current pods, best first on request."""
+    """The pods behind the target."""
 
-    def __init__(self, settings: OcrSettings, resolve: Resolve = addresses_of) -> None:
-        """Look nothing up yet."""
+    def __init__(
+        self, settings: OcrSettings, lookup: Lookup = look_up, clock: Clock = time.monotonic
+    ) -> None:
+        """Look for nobody yet.
+
+        Raises:
+            ValueError: the target is no name:port.
+        """
         self._settings = settings
-        self._resolve = resolve
-        self._pods: dict[str, Pod] = {}
-        self._looked_at = float("-inf")
-        self._looking = asyncio.Lock()
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._endpoints = parse_target(settings.target)
+        self._lookup = lookup
+        self._clock = clock
+        self._pods: dict[Address, Pod] = {}
+        self._retired: list[Pod] = []
+        self._fleet = Fleet()
+        self._described_at = float("-inf")
+        self._describing = asyncio.Lock()
+        self._wanted = asyncio.Event()
+        self._resolved = asyncio.Event()
+        self._watching: asyncio.Task[None] | None = None
 
     @property
-    def known(self) -> list[Pod]:
-        """As last looked up."""
-        return list(self._pods.values())
+    def own_key(self) -> str:
+        """The gateway's key at the ocr service; empty = none."""
+        return self._settings.bearer_key.get_secret_value()
 
-    def forget_when_looked(self) -> None:
-        """Look again at the next call: a pod did not answer."""
-        self._looked_at = float("-inf")
+    async def found(self) -> tuple[Pod, ...]:
+        """The pods there are; the first caller starts the looking."""
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch(), name="pods of the ocr service")
+        await self._resolved.wait()
+        return tuple(self._pods.values())
 
-    async def ranked(self) -> list[Pod]:
-        """Every pod, the one to ask first at the front."""
-        if monotonic() - self._looked_at > self._settings.resolve_interval_s:
-            async with self._looking:
-                if monotonic() - self._looked_at > self._settings.resolve_interval_s:
-                    await self._look()
-        return sorted(self._pods.values(), key=lambda pod: pod.rank)
+    def now(self) -> tuple[Pod, ...]:
+        """The pods known at this moment."""
+        return tuple(self._pods.values())
 
-    async def _look(self) -> None:
-        found: dict[str, str] = {}
-        for target in self._settings.target.split(","):
-            host, _, port = target.strip().rpartition(":")
-            for address in await self._resolve(host.strip("[]"), int(port)):
-                found[address] = host
-        self._looked_at = monotonic()
-        if not found:
-            return  # the name service is away: the pods may well be there
-        for address in found.keys() - self._pods.keys():
-            self._pods[address] = Pod(address, found[address], self._settings)
-        for address in self._pods.keys() - found.keys():
-            log.info("A pod is gone", extra={"address": address})
-            leaving = asyncio.create_task(self._pods.pop(address).close(self._settings.timeout_s))
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
+    def look_again(self) -> None:
+        """Something is wrong with what is known."""
+        self._wanted.set()
+
+    def choose(self, model: str, tried: Collection[Pod]) -> Pod | None:
+        """The best pod for a model among those not tried yet."""
+        left = [pod for pod in self._pods.values() if pod not in tried]
+        able = [pod for pod in left if pod.offers(model, ready=True)] or [
+            pod for pod in left if pod.offers(model, ready=False)
+        ]
+        return min(able or left, key=Pod.preference, default=None)
+
+    async def fleet(self) -> Fleet:
+        """What all pods offer together, at most a second old."""
+        try:
+            # A name service that hangs must not hang those who ask whether all is well.
+            async with asyncio.timeout(2 * self._settings.describe_timeout_s):
+                await self.found()
+                async with self._describing:
+                    if self._clock() - self._described_at > _FRESH_S:
+                        await self._describe_all()
+        except TimeoutError:
+            _log.warning("the ocr service's pods were not found in time")
+        return self._fleet
 
     async def close(self) -> None:
-        """Drop every connection."""
-        for leaving in self._leaving:
-            leaving.cancel()
-        for pod in self._pods.values():
-            await pod.close()
+        """Stop looking and drop the connections; calls still running have a moment left."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        everybody = [*self._pods.values(), *self._retired]
+        await asyncio.gather(*(pod.channel.close(_CLOSE_GRACE_S) for pod in everybody))
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except Exception:  # noqa: BLE001 - the next look may do better, and calls must not wait for it
+                _log.exception("looking for the ocr service failed")
+            finally:
+                self._resolved.set()
+            await asyncio.sleep(_BREATH_S)
+            try:
+                async with asyncio.timeout(self._settings.resolve_interval_s):
+                    await self._wanted.wait()
+            except TimeoutError:
+                pass  # nobody asked: the usual look
+            self._wanted.clear()
+
+    async def _look(self) -> None:
+        addresses = await resolve(self._endpoints, self._lookup)
+        if addresses is not None:
+            self._keep(addresses)
+        self._resolved.set()
+        async with self._describing:
+            await self._describe_all()
+        await self._close_retired()
+
+    def _keep(self, addresses: set[Address]) -> None:
+        for address in self._pods.keys() - addresses:
+            self._retired.append(self._pods.pop(address))
+        for address in addresses - self._pods.keys():
+            self._pods[address] = Pod(address, open_channel(address, self._settings), self._clock)
+
+    async def _close_retired(self) -> None:
+        """A pod that left the name finishes what it has: its calls must not be cut off."""
+        idle = [pod for pod in self._retired if not pod.outstanding]
+        self._retired = [pod for pod in self._retired if pod.outstanding]
+        for pod in idle:
+            await pod.channel.close()
+
+    async def _describe_all(self) -> None:
+        pods = tuple(self._pods.values())
+        answers = await asyncio.gather(*map(self._describe, pods))
+        self._fleet = merged([answer for answer in answers if answer is not None])
+        self._described_at = self._clock()
+
+    async def _describe(self, pod: Pod) -> ocr_pb2.DescribeResponse | None:
+        try:
+            answer = await pod.stub.Describe(
+                ocr_pb2.DescribeRequest(),
+                timeout=self._settings.describe_timeout_s,
+                metadata=authorization(self.own_key),
+            )
+        except grpc.aio.AioRpcError as failure:
+            if pod.reachable:
+                _log.warning(
+                    "a pod of the ocr service does not describe itself",
+                    extra={"pod": str(pod.address), "status": failure.code().name},
+                )
+            pod.unreachable()
+            return None
+        pod.described(answer)
+        return answer

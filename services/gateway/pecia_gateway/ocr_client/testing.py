@@ -81,6 +81,7 @@ class ScriptedOcr(ocr_pb2_grpc.OcrServiceServicer):
     seen: list[Seen] = field(default_factory=list)
     running: int = 0
     cancelled: int = 0
+    trailers: tuple[tuple[str, str], ...] = _TRAILERS
 
     async def Recognize(  # noqa: N802 - named by the contract
         self, request: ocr_pb2.RecognizeRequest, context: Context
@@ -121,12 +122,12 @@ class ScriptedOcr(ocr_pb2_grpc.OcrServiceServicer):
             async for event in _played(script, options):
                 yield event
             if script.error:
-                await abort(context, script.error)
+                await abort(context, script.error, self.trailers)
         except (asyncio.CancelledError, GeneratorExit):
             self.cancelled += 1
             raise
         else:
-            context.set_trailing_metadata(_TRAILERS)
+            context.set_trailing_metadata(self.trailers)
         finally:
             self.running -= 1
 
@@ -151,11 +152,16 @@ def engine_description(
 
 
 @asynccontextmanager
-async def serving(service: ScriptedOcr, port: int = 0) -> AsyncIterator[str]:
+async def serving(
+    service: ScriptedOcr, port: int = 0, credentials: grpc.ServerCredentials | None = None
+) -> AsyncIterator[str]:
     """Serve on a port of this machine; gives the target to call."""
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     ocr_pb2_grpc.add_OcrServiceServicer_to_server(service, server)
-    port = server.add_insecure_port(f"127.0.0.1:{port}")
+    if credentials is None:
+        port = server.add_insecure_port(f"127.0.0.1:{port}")
+    else:
+        port = server.add_secure_port(f"127.0.0.1:{port}", credentials)
     await server.start()
     try:
         yield f"127.0.0.1:{port}"
@@ -163,7 +169,9 @@ async def serving(service: ScriptedOcr, port: int = 0) -> AsyncIterator[str]:
         await server.stop(grace=None)
 
 
-async def abort(context: Context, error: errors.PeciaError) -> None:
+async def abort(
+    context: Context, error: errors.PeciaError, load: tuple[tuple[str, str], ...] = _TRAILERS
+) -> None:
     """End a call the way the real service does."""
     info = error_details_pb2.ErrorInfo(reason=error.code, domain="pecia.dev")
     if error.param:
@@ -178,7 +186,7 @@ async def abort(context: Context, error: errors.PeciaError) -> None:
         holder.Pack(detail)
     code = _STATUS[errors.ERROR_CODES[error.code]]
     status = status_pb2.Status(code=code.value[0], message=error.message, details=packed)
-    trailers = (*_TRAILERS, ("grpc-status-details-bin", status.SerializeToString()))
+    trailers = (*load, ("grpc-status-details-bin", status.SerializeToString()))
     await context.abort(code, error.message, trailers)
 
 
