@@ -18,7 +18,7 @@ from pecia_gateway.gateway import Gateway
 from pecia_gateway.intake import Form, Upload, UploadLimits, read_form
 from pecia_gateway.inventory import cpu_model
 from pecia_gateway.options import page_options
-from pecia_gateway.pages import Picture, Reader, together
+from pecia_gateway.pages import Picture, Reader, blaming, together
 from pecia_gateway.problems import problem_of
 from pecia_gateway.rendering import ocr_response
 from pecia_gateway.schemas.ocr import FileProblem, FileResult, OcrResponse, OcrResults
@@ -74,7 +74,8 @@ async def _result(
 
 async def _read(upload: Upload, options: RecognizeOptions, reader: Reader, visit: Visit) -> OcrResponse:
     began = perf_counter()
-    pages = await visit.gateway.intake.pages(upload, param=_FIELD)
+    with blaming(_FIELD):
+        pages = await visit.gateway.intake.pages(upload, param=_FIELD)
     read: list[Recognition] = await reader.read(
         Picture(data, replace(options, page_index=index), _FIELD) for index, data in enumerate(pages)
     )

@@ -1,8 +1,8 @@
 """The pages of a request: taken in, handed to the ocr service one a call, answers in page order."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Iterable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, TypeVar
@@ -67,22 +67,18 @@ class Reader:
             yield Delta(json_text(read))
 
     async def _read(self, picture: Picture) -> Recognition:
-        try:
+        with blaming(picture.param):
             return await self.client.recognize(picture.data, picture.options, self._call())
-        except errors.PeciaError as error:
-            raise _named(error, picture) from error
 
     async def _stream(self, picture: Picture) -> AsyncGenerator[Event, None]:
         said = False
-        try:
+        with blaming(picture.param):
             async with aclosing(self.client.stream(picture.data, picture.options, self._call())) as events:
                 async for event in events:
                     said = said or isinstance(event, Delta)
                     if isinstance(event, Recognition) and not said and event.text:
                         yield Delta(event.text)
                     yield event
-        except errors.PeciaError as error:
-            raise _named(error, picture) from error
 
     def _call(self) -> Call:
         left = self.deadline - monotonic()
@@ -142,12 +138,17 @@ async def together(jobs: Iterable[Coroutine[Any, Any, _Result]], *, at_once: int
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@contextmanager
+def blaming(param: str) -> Iterator[None]:
+    """Say in errors about a picture which field it came from: only the gateway knows more than one."""
+    try:
+        yield
+    except _ABOUT_THE_PICTURE as error:
+        error.param = param
+        raise
+
+
 async def _pages(source: Source, intake: Intake) -> list[bytes]:
-    return await intake.pages(await intake.from_url(source.url, param=source.param), param=source.param)
-
-
-def _named(error: errors.PeciaError, picture: Picture) -> errors.PeciaError:
-    # The ocr service knows one picture; only here is known which field it came from.
-    if isinstance(error, _ABOUT_THE_PICTURE):
-        error.param = picture.param
-    return error
+    upload = await intake.from_url(source.url, param=source.param)
+    with blaming(source.param):
+        return await intake.pages(upload, param=source.param)

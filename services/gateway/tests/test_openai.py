@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from pecia_core.errors import from_code
+from pecia_core.keys import hash_key
 from pecia_core.recognition import Notice, RecognizeOptions
 from pecia_core.vocabulary import FinishReason, ModelSize, TaskType
 from pecia_gateway.ocr_client.testing import Script, ScriptedOcr
@@ -129,7 +130,7 @@ async def test_too_many_pictures_are_refused(gateway: Any, chat: Any, data_url: 
 
 
 async def test_choices_at_temperature_zero_cost_one_reading(gateway: Any, chat: Any) -> None:
-    """n copies of one answer; with a temperature the page is read n times."""
+    """One answer is copied; with a temperature the page is read anew for each choice."""
     body = (await gateway.client.post(PATH, json=chat(n=3))).json()
     assert [choice["index"] for choice in body["choices"]] == [0, 1, 2]
     assert len(gateway.ocr.seen) == 1
@@ -288,8 +289,6 @@ async def test_callers_never_see_each_others_text(start: Any, chat: Any) -> None
 
 async def test_keys_are_asked_for_where_they_are_on(start: Any, chat: Any, tmp_path: Any) -> None:
     """Without a key nothing is read, with one the tenant goes along to the ocr service."""
-    from pecia_core.keys import hash_key
-
     keys = tmp_path / "keys.toml"
     keys.write_text(f'[[keys]]\nid = "k1"\ntenant = "acme"\nsha256 = "{hash_key("secret-key")}"\n')
     async with start(ScriptedOcr(), auth={"keys_file": str(keys)}) as gateway:
