@@ -1,0 +1,39 @@
+"""The page. Streamlit runs this file from top to bottom at every click."""
+
+import ssl
+from pathlib import Path
+
+import streamlit as st
+
+from pecia_ui.client import Gateway
+from pecia_ui.settings import Settings
+from pecia_ui.views import connection, single
+from pecia_ui.visit import Visit
+
+_ICON = Path(__file__).with_name("assets") / "pecia.svg"
+
+
+def main() -> None:
+    """Build what the page needs and hand it on."""
+    st.set_page_config(
+        page_title="pecia: text from pictures",
+        page_icon=_ICON.read_text(),
+        layout="wide",
+        initial_sidebar_state="collapsed",
+        menu_items={},
+    )
+    settings = Settings()
+    visit = Visit.of(st.session_state)
+    gateway = Gateway(
+        base=settings.api_base,
+        key=connection.chosen_key(settings.api_key.get_secret_value()),
+        timeout_s=settings.api_timeout_s,
+        connect_timeout_s=settings.api_connect_timeout_s,
+        tls=ssl.create_default_context(cafile=settings.api_ca_file) if settings.api_ca_file else None,
+    )
+    inventory = connection.inventory(visit, gateway)
+    connection.show_address(inventory, gateway)
+    single.show(visit, gateway, inventory, settings.confidence_threshold)
+
+
+main()

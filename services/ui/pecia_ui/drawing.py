@@ -1,0 +1,49 @@
+"""Pictures for the screen, made by a child process: this one has keys and the network, so it opens none."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+from pecia_ui.overlay import Mark, Sheet
+from pecia_ui.reading import Reading
+
+_TIMEOUT_S = 60.0
+_NO_SECRETS = {"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+
+
+class CannotDraw(Exception):
+    """The picture cannot be shown: damaged, too large, or of a kind this page does not know."""
+
+
+def drawn_apart(picture: bytes, sheet: Sheet) -> bytes:
+    """The picture as JPEG with its boxes, as `pecia_ui.overlay.drawn` makes it.
+
+    Raises:
+        CannotDraw: the child could not read it, in its limits of memory and time.
+    """
+    told = json.dumps(dataclasses.asdict(sheet)).encode()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-m", "pecia_ui.overlay"],
+            input=told + b"\n" + picture,
+            capture_output=True,
+            env=_NO_SECRETS,
+            timeout=_TIMEOUT_S,
+            check=True,
+        )
+    except (subprocess.SubprocessError, OSError) as failure:
+        raise CannotDraw("The picture cannot be shown here.") from failure
+    return done.stdout
+
+
+def sheet_of(reading: Reading, threshold: float, *, numbers: bool) -> Sheet:
+    """The boxes of a reading; those below the confidence `threshold` (0.0 to 1.0) are doubtful."""
+    if not reading.pages:
+        return Sheet()
+    page = reading.pages[0]
+    marks = tuple(
+        Mark(region.polygon, doubtful=region.is_doubtful(threshold), number=number)
+        for number, region in enumerate(page.regions, start=1)
+    )
+    return Sheet(marks, page=(page.width, page.height), turn=page.rotation % 360, numbers=numbers)

@@ -1,0 +1,1 @@
+"""What is on the screen, part by part. Only these modules draw with Streamlit."""

@@ -1,0 +1,90 @@
+"""The left side: choosing a picture, and the picture with its boxes."""
+
+import html
+
+import streamlit as st
+
+from pecia_ui import sample
+from pecia_ui.drawing import CannotDraw, drawn_apart, sheet_of
+from pecia_ui.overlay import Sheet
+from pecia_ui.palette import CONFIDENT, DOUBTFUL
+from pecia_ui.reading import Reading
+from pecia_ui.visit import Picture, Visit
+
+_TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"]
+
+
+def chosen(visit: Visit) -> Picture | None:
+    """The picture to read: what was uploaded or the sample, whichever came last."""
+    uploaded = st.file_uploader(
+        "Picture of a page",
+        type=_TYPES,
+        key=f"upload-{visit.uploads}",
+        on_change=visit.drop_sample,
+    )
+    st.button(
+        "Try a sample",
+        key="sample",
+        icon=":material/receipt_long:",
+        on_click=lambda: visit.take_sample(Picture(sample.NAME, sample.sample_picture())),
+    )
+    if visit.sample is not None:
+        return visit.sample
+    return Picture(uploaded.name, uploaded.getvalue()) if uploaded else None
+
+
+def show(visit: Visit, picture: Picture, sheet: Sheet, caption: str) -> None:
+    """The picture with the boxes of the sheet."""
+    try:
+        st.image(_drawn(visit, picture, sheet), width="stretch", alt=caption)
+    except CannotDraw:
+        st.info("This picture cannot be shown here; the gateway may still be able to read it.")
+
+
+def show_marked(visit: Visit, picture: Picture, reading: Reading, default_threshold: float) -> None:
+    """The picture with a box around each line, and what the colours mean."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        threshold = st.slider(
+            "Mark lines less certain than",
+            min_value=0,
+            max_value=100,
+            value=round(default_threshold * 100),
+            format="%d %%",
+            key="threshold",
+        )
+        numbers = st.toggle("Numbers", value=True, key="numbers")
+    show(visit, picture, sheet_of(reading, threshold / 100, numbers=numbers), _described(reading))
+    st.html(_legend(reading, threshold))
+    rotation = reading.pages[0].rotation % 360 if reading.pages else 0
+    if rotation:
+        st.caption(f"Turned by {rotation}° to be read.")
+
+
+def _drawn(visit: Visit, picture: Picture, sheet: Sheet) -> bytes:
+    known = visit.drawing
+    if known is None or known[:2] != (picture.digest, sheet):
+        known = visit.drawing = (picture.digest, sheet, drawn_apart(picture.data, sheet))
+    return known[2]
+
+
+def _described(reading: Reading) -> str:
+    return f"The picture with boxes around {len(reading.regions)} lines of text"
+
+
+def _legend(reading: Reading, threshold: int) -> str:
+    doubtful = sum(region.is_doubtful(threshold / 100) for region in reading.regions)
+    sure = len(reading.regions) - doubtful
+    return (
+        '<div style="display:flex;gap:1.2rem;flex-wrap:wrap;font-size:.875rem">'
+        + _swatch(CONFIDENT, "solid", f"{sure} read with confidence")
+        + _swatch(DOUBTFUL, "dashed", f"{doubtful} to check (below {threshold} %)")
+        + "</div>"
+    )
+
+
+def _swatch(colour: str, edge: str, text: str) -> str:
+    return (
+        '<span style="display:inline-flex;align-items:center;gap:.4rem">'
+        f'<span style="width:1.4rem;height:.8rem;border:2px {edge} {colour};background:{colour}24"></span>'
+        f"{html.escape(text)}</span>"
+    )

@@ -1,0 +1,169 @@
+"""The right side: the text, what is known about it, and files to keep."""
+
+import re
+
+import streamlit as st
+
+from pecia_ui.asking import MARKDOWN
+from pecia_ui.downloads import files
+from pecia_ui.errors import UiError
+from pecia_ui.reading import Reading
+from pecia_ui.visit import Outcome
+
+# Beyond Markdown, Streamlit knows pictures from elsewhere, formulas, icons and colours: all of them
+# would show something that is not on the paper.
+_STREAMLIT_MARKUP = re.compile(r"(?<!\\)(!(?=\[)|\$|:(?=\S))")
+_TIMINGS = {
+    "decode_ms": "opening the picture",
+    "queue_ms": "waiting",
+    "engine_ms": "reading",
+    "total_ms": "service in all",
+}
+# In pixels, for texts of more lines than that.
+_TEXT_HEIGHT = 520
+_LONG_LINES = 18
+# Codes of warnings that matter to everybody; the others are told in the details.
+_QUIET = ("model_size_ignored", "unused_parameter", "unsupported_parameter")
+
+
+def show(outcome: Outcome, picture_name: str) -> None:
+    """The reading, or what went wrong."""
+    if outcome.reading is not None:
+        _reading(outcome, outcome.reading, picture_name)
+    if outcome.error is not None:
+        error(outcome.error)
+        if outcome.partial:
+            st.caption("What had been read until then:")
+            st.code(outcome.partial, language=None, wrap_lines=True)
+
+
+def error(failure: UiError) -> None:
+    """What happened, what to do, and what to tell whoever runs the service."""
+    st.error(
+        "\n\n".join(filter(None, (f"**{_plain(failure.title)}**", _plain(failure.message), _step(failure)))),
+        icon=":material/error:",
+    )
+    known = {
+        "HTTP status": failure.status or "",
+        "code": failure.code,
+        "request id": failure.request_id,
+    }
+    told = " · ".join(f"{name} `{value}`" for name, value in known.items() if value)
+    if told:
+        st.caption(told)
+
+
+def _step(failure: UiError) -> str:
+    wait = f" The gateway asks to wait {failure.retry_after:g} s." if failure.retry_after else ""
+    return (failure.next_step + wait).strip()
+
+
+def _reading(outcome: Outcome, reading: Reading, picture_name: str) -> None:
+    st.success(f"Processing complete! {_summary(outcome, reading)}", icon=":material/check_circle:")
+    _notices(reading)
+    if reading.is_blank:
+        st.info("No text was found on this page.", icon=":material/draft:")
+    else:
+        _text(outcome, reading)
+    _downloads(outcome, reading, picture_name)
+    _details(outcome, reading)
+
+
+def _summary(outcome: Outcome, reading: Reading) -> str:
+    confidence = reading.confidence
+    parts = [
+        f"{len(reading.regions)} lines" if reading.regions else "",
+        f"in {outcome.seconds:.1f} s",
+        f"by {reading.engine}" if reading.engine else "",
+        f"· confidence {confidence:.0%}" if confidence is not None else "",
+    ]
+    return " ".join(filter(None, parts))
+
+
+def _notices(reading: Reading) -> None:
+    if reading.fallback_from:
+        st.warning(
+            f"{_plain(reading.fallback_from)} was asked for, but {_plain(reading.engine)} answered: "
+            "the model you chose is not available here.",
+            icon=":material/swap_horiz:",
+        )
+    if reading.is_truncated:
+        st.warning("The text is not complete: the model stopped early.", icon=":material/content_cut:")
+    for code, message in reading.warnings:
+        if code not in _QUIET:
+            st.caption(f":material/info: {_plain(message)}")
+
+
+def _text(outcome: Outcome, reading: Reading) -> None:
+    is_markdown = outcome.task_type == MARKDOWN
+    names = ["Text", *(["Preview"] if is_markdown else []), "Lines"]
+    tabs = dict(zip(names, st.tabs(names), strict=True))
+    with tabs["Text"]:
+        st.code(
+            reading.text,
+            language="markdown" if is_markdown else None,
+            wrap_lines=True,
+            height=_TEXT_HEIGHT if reading.text.count("\n") > _LONG_LINES else "content",
+        )
+    if is_markdown:
+        tabs["Preview"].container(border=True).markdown(presentable(reading.text))
+    with tabs["Lines"]:
+        _lines(reading)
+
+
+def presentable(markdown: str) -> str:
+    """Markdown that shows only what was read: no pictures fetched, no formulas out of prices."""
+    return _STREAMLIT_MARKUP.sub(r"\\\1", markdown)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"([\\`*_\[\]$:#<>!|~])", r"\\\1", text)
+
+
+def _lines(reading: Reading) -> None:
+    rows = [
+        {"#": number, "Text": region.text, "Confidence": region.confidence}
+        for number, region in enumerate(reading.regions, start=1)
+    ]
+    confidence = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
+    st.dataframe(
+        rows,
+        hide_index=True,
+        width="stretch",
+        column_config={"#": st.column_config.NumberColumn(width=48), "Confidence": confidence},
+    )
+
+
+def _downloads(outcome: Outcome, reading: Reading, picture_name: str) -> None:
+    with st.container(horizontal=True):
+        for label, file in zip(
+            ("Text", "Markdown", "JSON"), files(reading, outcome.task_type, picture_name), strict=True
+        ):
+            st.download_button(
+                f"Download {label}" if label == "Text" else label,
+                file.content,
+                file_name=file.name,
+                mime=file.media_type,
+                key=f"download-{label.lower()}",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+
+
+def _details(outcome: Outcome, reading: Reading) -> None:
+    with st.expander("Details"):
+        told = {
+            "Asked": outcome.asked,
+            "Engine": " ".join(filter(None, (reading.engine, f"({reading.model})" if reading.model else ""))),
+            "Whole time on this page": f"{outcome.seconds:.2f} s",
+        }
+        timings = reading.timings
+        told |= {
+            f"Of it {name}": f"{timings[key] / 1000:.2f} s"
+            for key, name in _TIMINGS.items()
+            if key in timings
+        }
+        told["Request id"] = reading.request_id
+        st.markdown("\n".join(f"- {name}: `{value}`" for name, value in told.items() if value))
+        for _, message in reading.warnings:
+            st.caption(_plain(message))

@@ -1,0 +1,93 @@
+"""One picture: choose it on the left, read its text on the right."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pecia_ui.asking import Ask
+from pecia_ui.client import Gateway
+from pecia_ui.overlay import Sheet
+from pecia_ui.views import choices, connection, picture, result, running
+from pecia_ui.visit import Inventory, Picture, Visit
+
+_USAGE = """
+1. Upload a picture of a page (PNG, JPG or JPEG; WEBP, BMP and TIFF work too), or try the sample.
+2. Choose a task. **Free OCR** gives the text, **Convert to Markdown** keeps its structure,
+   **Parse Figure** reads charts and drawings, **Locate Object** finds the words you name.
+3. Press **Read the picture**. Lines appear as they are recognised; dashed orange boxes deserve a second look.
+4. Copy the text, or download it as text, Markdown or JSON.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where the picture and the text go; what stands there is replaced."""
+
+    picture: DeltaGenerator
+    text: DeltaGenerator
+
+
+def show(visit: Visit, gateway: Gateway, known: Inventory, threshold: float) -> None:
+    """The whole page; lines below the confidence `threshold` (0.0 to 1.0) are marked at first."""
+    was_interrupted, visit.is_reading = visit.is_reading, False
+    _head(known)
+    choice_place = st.container()
+    left, right = st.columns(2, gap="large")
+    with left:
+        chosen = picture.chosen(visit)
+        places = _Places(st.empty(), right.empty())
+    with choice_place:
+        ask, pressed = choices.chosen(chosen, known)
+    wanted, visit.wants_reading = pressed or visit.wants_reading, False
+    if chosen is None:
+        _invite(places)
+    elif wanted and ask.lacks_ref_text:
+        _preview(visit, chosen, places)
+        places.text.warning("Say what to locate: the field “Text to locate” is empty.")
+    else:
+        if wanted:
+            _read(visit, gateway, (chosen, ask), places)
+        _outcome(visit, chosen, places, threshold)
+        if was_interrupted and not wanted:
+            places.text.info("The reading was stopped.", icon=":material/stop_circle:")
+
+
+def _head(known: Inventory) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title("pecia", width="content", anchor=False)
+        connection.show_badge(known)
+    st.markdown("Turns a picture of a page into text, and shows where on the picture each line stands.")
+    with st.expander("How to use it", icon=":material/help:"):
+        st.markdown(_USAGE)
+
+
+def _invite(places: _Places) -> None:
+    places.text.info("Choose a picture on the left, or try the sample.", icon=":material/arrow_back:")
+
+
+def _preview(visit: Visit, chosen: Picture, places: _Places) -> None:
+    with places.picture.container():
+        picture.show(visit, chosen, Sheet(), "The picture to read")
+
+
+def _read(visit: Visit, gateway: Gateway, task: tuple[Picture, Ask], places: _Places) -> None:
+    chosen, ask = task
+    _preview(visit, chosen, places)
+    with places.text.container():
+        running.read(visit, gateway, chosen, ask)
+
+
+def _outcome(visit: Visit, chosen: Picture, places: _Places, threshold: float) -> None:
+    outcome = visit.outcome_for(chosen)
+    if outcome is None:
+        _preview(visit, chosen, places)
+        places.text.info("Ready. Press “Read the picture”.", icon=":material/arrow_upward:")
+        return
+    with places.text.container():
+        result.show(outcome, chosen.name)
+    if outcome.reading is None or not outcome.reading.regions:
+        _preview(visit, chosen, places)
+        return
+    with places.picture.container():
+        picture.show_marked(visit, chosen, outcome.reading, threshold)
