@@ -50,11 +50,11 @@ def complaints(text: str) -> list[str]:
             wrong.append(f"{name} does not say what was asked")
         if not named and "not yet" not in shown:
             wrong.append(f"{name} has neither a test nor 'not yet'")
-        wrong += [f"{name} names {path}::{test}" for path, test in named if test not in tests_in(path)]
+        wrong += [f"{name} names {path}::{test}" for path, test in named if test not in names_of_tests(path)]
     return wrong
 
 
-def tests_in(path: str) -> set[str]:
+def names_of_tests(path: str) -> set[str]:
     """Names of the tests in a file, without running it; none where there is no such file."""
     file = ROOT / path
     if not file.is_file():
