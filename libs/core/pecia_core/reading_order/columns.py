@@ -22,7 +22,7 @@ _ROWS = 4
 _WIDE = 10.0
 # In running text most rows hold a line about as long as the longest, and little white space; a
 # table's cells are short, ragged, or far apart. One side of a cut may hold a table beside its text.
-_FULL_LENGTH = 0.6
+_FULL_LENGTH = 0.8
 _DENSE = 0.75
 _MOSTLY_FULL = 0.6
 _SOME_FULL = 0.4
@@ -36,7 +36,7 @@ _CANDIDATES = 12
 _DEPTH = 8
 # So few lines, so far (in line heights) above or below the rest, are a running head or foot.
 _FEW = 4
-_FAR = 1.2
+_FAR = 2.0
 
 
 @dataclass(slots=True)
