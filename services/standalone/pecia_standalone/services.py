@@ -1,0 +1,79 @@
+"""What runs on one machine: the services in the order they stand on each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pecia_standalone.settings import Settings
+
+_LOOPBACK = "127.0.0.1"
+_EVERYWHERE = {"0.0.0.0": _LOOPBACK, "::": "::1"}  # noqa: S104 - a comparison, nothing is bound here
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One process. `ready_url` says whether it can work (see `probes`); `flag` is how its port is changed."""
+
+    name: str
+    module: str
+    host: str
+    port: int
+    ready_url: str
+    flag: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def services(settings: Settings) -> list[Service]:
+    """The ocr service, the gateway and the page; to be stopped the other way round."""
+    target = f"{_LOOPBACK}:{settings.grpc_port}"
+    api, page = api_url(settings), page_url(settings)
+    ocr = Service(
+        name="ocr",
+        module="pecia_ocr",
+        host=_LOOPBACK,
+        port=settings.grpc_port,
+        ready_url=f"{api}/v1/capacity",
+        flag="--grpc-port",
+        environment={"PECIA_GRPC__HOST": _LOOPBACK, "PECIA_GRPC__PORT": str(settings.grpc_port)},
+    )
+    gateway = Service(
+        name="gateway",
+        module="pecia_gateway",
+        host=settings.host,
+        port=settings.http_port,
+        ready_url=f"{api}/live",
+        flag="--port",
+        environment={
+            "PECIA_HTTP__HOST": settings.host,
+            "PECIA_HTTP__PORT": str(settings.http_port),
+            "PECIA_OCR__TARGET": target,
+        },
+    )
+    ui = Service(
+        name="ui",
+        module="pecia_ui",
+        host=settings.host,
+        port=settings.ui_port,
+        ready_url=f"{page}/_stcore/health",
+        flag="--ui-port",
+        environment={
+            "PECIA_API__BASE": api,
+            "PECIA_UI__HOST": settings.host,
+            "PECIA_UI__PORT": str(settings.ui_port),
+        },
+    )
+    return [ocr, gateway, ui] if settings.ui else [ocr, gateway]
+
+
+def api_url(settings: Settings) -> str:
+    """Where the gateway answers on this machine."""
+    return _url(settings.host, settings.http_port)
+
+
+def page_url(settings: Settings) -> str:
+    """Where the page answers on this machine."""
+    return _url(settings.host, settings.ui_port)
+
+
+def _url(host: str, port: int) -> str:
+    name = _EVERYWHERE.get(host, host)
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"

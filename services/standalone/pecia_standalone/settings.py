@@ -1,0 +1,74 @@
+"""Every knob of the supervisor: unit, default, reason. The only file here that reads the environment.
+
+The ports carry the names the services themselves use, so that one name means one port everywhere.
+"""
+
+import os
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _state_folder() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "pecia"
+
+
+class Settings(BaseSettings):
+    """One machine. A flag of the command wins over each."""
+
+    model_config = SettingsConfigDict(env_prefix="PECIA_STANDALONE__", populate_by_name=True, extra="ignore")
+
+    host: str = Field(
+        "127.0.0.1",
+        description="Address the gateway and the page bind. This machine only, until you open it to others.",
+    )
+    http_port: int = Field(
+        8000,
+        ge=1,
+        le=65535,
+        validation_alias=AliasChoices("PECIA_HTTP__PORT"),
+        description="TCP port of the gateway.",
+    )
+    ui_port: int = Field(
+        8501,
+        ge=1,
+        le=65535,
+        validation_alias=AliasChoices("PECIA_UI__PORT"),
+        description="TCP port of the page.",
+    )
+    grpc_port: int = Field(
+        50051,
+        ge=1,
+        le=65535,
+        validation_alias=AliasChoices("PECIA_GRPC__PORT"),
+        description="TCP port of the ocr service; it is bound to 127.0.0.1 always.",
+    )
+    ui: bool = Field(default=True, description="Also start the page.")
+    logs: Path = Field(
+        default_factory=lambda: _state_folder() / "logs",
+        description="Folder of one log file per service. Each is turned over at 10 MiB; one old one is kept.",
+    )
+    start_timeout_s: float = Field(
+        900.0, gt=0, description="Seconds until the services must be ready; a first start may fetch weights."
+    )
+    stop_timeout_s: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds each service has to finish what runs when told to stop; then it is killed.",
+    )
+    api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("PECIA_API_KEY", "PECIA_API__KEY"),
+        description="Key for the self-check, where PECIA_AUTH__KEYS_FILE turns keys on.",
+    )
+    keys_file: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("PECIA_AUTH__KEYS_FILE"),
+        description="The services' keys file; read here only to know whether the self-check needs a key.",
+    )
+
+
+def inherited_environment() -> dict[str, str]:
+    """What every child gets: this process's environment, so that all settings of the services work."""
+    return dict(os.environ) | {"PYTHONUNBUFFERED": "1"}
