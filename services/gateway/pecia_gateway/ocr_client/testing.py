@@ -153,18 +153,22 @@ def engine_description(
 
 @asynccontextmanager
 async def serving(
-    service: ScriptedOcr, port: int = 0, credentials: grpc.ServerCredentials | None = None
+    service: ScriptedOcr,
+    port: int = 0,
+    *,
+    ip: str = "127.0.0.1",
+    credentials: grpc.ServerCredentials | None = None,
 ) -> AsyncIterator[str]:
     """Serve on a port of this machine; gives the target to call."""
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     ocr_pb2_grpc.add_OcrServiceServicer_to_server(service, server)
     if credentials is None:
-        port = server.add_insecure_port(f"127.0.0.1:{port}")
+        port = server.add_insecure_port(f"{ip}:{port}")
     else:
-        port = server.add_secure_port(f"127.0.0.1:{port}", credentials)
+        port = server.add_secure_port(f"{ip}:{port}", credentials)
     await server.start()
     try:
-        yield f"127.0.0.1:{port}"
+        yield f"{ip}:{port}"
     finally:
         await server.stop(grace=None)
 
