@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from asyncio.subprocess import DEVNULL, STDOUT, Process
 
 from pecia_standalone.leash import command
 from pecia_standalone.logs import LogFile
@@ -32,15 +32,20 @@ class Child:
 
     async def start(self) -> None:
         """Start the process, in a session of its own: Ctrl-C at the terminal reaches the supervisor only."""
-        self._process = await asyncio.create_subprocess_exec(
-            *command(self.service.module),
-            env=inherited_environment() | dict(self.service.environment),
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=STDOUT,
-            start_new_session=True,
-        )
-        self._pump = asyncio.create_task(self._catch(self._process))
+        # A pipe of our own: asyncio's would make the wait for the process a wait for all its heirs.
+        reading, writing = os.pipe()
+        self._pump = asyncio.create_task(self._catch(reading))
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *command(self.service.module),
+                env=inherited_environment() | dict(self.service.environment),
+                stdin=DEVNULL,
+                stdout=writing,
+                stderr=STDOUT,
+                start_new_session=True,
+            )
+        finally:
+            os.close(writing)
 
     async def wait(self) -> int:
         """Until the process has ended and its last words are in the log; gives its exit status."""
@@ -77,7 +82,11 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
 
-    async def _catch(self, process: Process) -> None:
-        if process.stdout is not None:
-            while data := await process.stdout.read(_CHUNK):
+    async def _catch(self, reading: int) -> None:
+        reader = asyncio.StreamReader()
+        pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", buffering=0)
+        )
+        with contextlib.closing(pipe):
+            while data := await reader.read(_CHUNK):
                 self.log.write(data)
