@@ -17,7 +17,7 @@ from pecia_gateway.gateway import Gateway
 from pecia_gateway.intake import Intake
 from pecia_gateway.middleware import BodyBounds, BodyBudget, BodyLimit, HttpMetrics, RequestContext
 from pecia_gateway.ocr_client import OcrClient
-from pecia_gateway.openapi import describe_api
+from pecia_gateway.openapi import DocumentedApi
 from pecia_gateway.problems import add_problem_handlers, response_of
 from pecia_gateway.routes import health, models, ocr, openai
 from pecia_gateway.settings import Settings
@@ -26,7 +26,7 @@ from pecia_gateway.settings import Settings
 def create_app(settings: Settings) -> FastAPI:
     """The application; it connects to nothing before it is started."""
     registry = CollectorRegistry()
-    app = FastAPI(
+    app = DocumentedApi(
         title="pecia",
         version=version("pecia-gateway"),
         lifespan=_lifespan,
@@ -36,10 +36,10 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.registry = registry
+    app.needs_keys = settings.auth.keys_file is not None
     add_problem_handlers(app)
     for routes in (openai, ocr, models, health):
         app.include_router(routes.router)
-    describe_api(app, needs_keys=settings.auth.keys_file is not None)
     return app
 
 

@@ -18,22 +18,28 @@ _BODIES = (ChatCompletionRequest, CompletionRequest, OcrForm)
 _OPEN = ("/live", "/ready", "/health", "/metrics", "/v1/capacity")
 
 
-def describe_api(app: FastAPI, *, needs_keys: bool) -> None:
-    """Make the document once, now.
+class DocumentedApi(FastAPI):
+    """A FastAPI whose document is complete. `needs_keys` = callers have to show an API key."""
 
-    Args:
-        app: with all its routes.
-        needs_keys: whether callers have to show an API key.
-    """
+    needs_keys = False
+
+    def openapi(self) -> dict[str, Any]:
+        """The document; made when it is first asked for, after all routes are there."""
+        if self.openapi_schema is None:
+            self.openapi_schema = _document(self)
+        return self.openapi_schema
+
+
+def _document(app: DocumentedApi) -> dict[str, Any]:
     document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
     _, bodies = models_json_schema(
         [(body, "validation") for body in _BODIES], ref_template="#/components/schemas/{model}"
     )
     document["components"]["schemas"].update(bodies["$defs"])
     _forget_framework_refusals(document)
-    if needs_keys:
+    if app.needs_keys:
         _ask_for_keys(document)
-    app.openapi_schema = document
+    return document
 
 
 def _forget_framework_refusals(document: dict[str, Any]) -> None:

@@ -123,19 +123,19 @@ async def together(jobs: Iterable[Coroutine[Any, Any, _Result]], *, at_once: int
     room = asyncio.Semaphore(at_once)
 
     async def one(job: Coroutine[Any, Any, _Result]) -> _Result:
-        try:
-            async with room:
-                return await job
-        finally:
-            job.close()
+        async with room:
+            return await job
 
-    tasks = [asyncio.ensure_future(one(job)) for job in jobs]
+    waiting = list(jobs)
+    tasks = [asyncio.ensure_future(one(job)) for job in waiting]
     try:
         return await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for job in waiting:
+            job.close()  # one that never began would be complained about
 
 
 @contextmanager
