@@ -14,7 +14,7 @@ help: ## List the targets
 
 up: ## Install what is missing, start ocr, gateway and UI, read a sample picture; Ctrl-C stops
 	@scripts/install runtime
-	@exec $(BIN)/python -m pecia_standalone
+	@exec $(BIN)/python -m pecia_standalone $(ARGS)
 
 ##@ Check
 
