@@ -30,7 +30,7 @@ def scripted_settings(**changes: Mapping[str, Any]) -> Settings:
     return Settings.model_validate(groups)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for something that other processes bring about."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - no event of this process tells
