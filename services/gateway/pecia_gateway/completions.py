@@ -64,7 +64,7 @@ async def complete(request: Request, gateway: Gateway, surface: Surface) -> Resp
         opening = await while_connected(request.receive, streamer.open(visit))
         writer = ChunkWriter(head, surface.chunks, ask.include_usage)
         content = frames(writer, streamer.runs(opening), visit.note_problem)
-        return EventStream(content, stack.pop_all(), visit.headers)
+        return EventStream(content, stack.pop_all(), visit.headers, visit.note_problem)
 
 
 async def _choices(ask: Ask, reader: Reader, pictures: Sequence[Picture]) -> tuple[list[Reading], int]:

@@ -203,23 +203,33 @@ class EventStream(Response):
     media_type = "text/event-stream"
 
     def __init__(
-        self, content: AsyncGenerator[bytes, None], stack: AsyncExitStack, headers: dict[str, str]
+        self,
+        content: AsyncGenerator[bytes, None],
+        stack: AsyncExitStack,
+        headers: dict[str, str],
+        on_problem: Callable[[errors.PeciaError], None],
     ) -> None:
         """Take over `stack`, which is closed when the stream has ended in whatever way."""
+        self._on_problem = on_problem
         self.status_code = 200
         self.background = None
         self._content = content
         self._stack = stack
         self.init_headers({"cache-control": "no-cache", "x-accel-buffering": "no", **headers})
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(
+        self,
+        scope: Scope,  # noqa: ARG002 - demanded by ASGI
+        receive: Receive,
+        send: Send,
+    ) -> None:
         """Send it all."""
         async with self._stack:
             self._stack.push_async_callback(self._content.aclose)
             try:
                 await while_connected(receive, self._send(send))
-            except errors.Cancelled:
-                log.info("client went away", extra={"path": scope["path"]})
+            except errors.Cancelled as error:
+                self._on_problem(error)
 
     async def _send(self, send: Callable[[Json], Awaitable[None]]) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

@@ -1,6 +1,8 @@
 """Unmodified clients of OpenAI against the gateway."""
 
 import asyncio
+import base64
+from io import BytesIO
 from typing import Any
 
 import openai
@@ -10,6 +12,7 @@ from langchain_openai import ChatOpenAI
 from pecia_core.errors import from_code
 from pecia_core.vocabulary import ModelSize, TaskType
 from pecia_gateway.ocr_client.testing import Script, ScriptedOcr
+from PIL import Image
 
 
 @pytest.fixture
@@ -162,6 +165,23 @@ async def test_langchain_chat_openai(gateway: Any, messages: Any) -> None:
     assert gateway.ocr.seen[0].options.model_size is ModelSize.BASE
     pieces = [str(chunk.content) async for chunk in llm.astream([message])]
     assert "".join(pieces) == "hello\nworld"
+
+
+async def test_langchain_sends_a_pdf(gateway: Any) -> None:
+    """LangChain's file block arrives as a `file` part; each page of the PDF is read."""
+    buffer = BytesIO()
+    pages = [Image.new("RGB", (100, 100), "white") for _ in range(2)]
+    pages[0].save(buffer, "PDF", save_all=True, append_images=pages[1:])
+    block = {
+        "type": "file",
+        "base64": base64.b64encode(buffer.getvalue()).decode(),
+        "mime_type": "application/pdf",
+        "filename": "two.pdf",
+    }
+    llm = ChatOpenAI(base_url=f"{gateway.url}/v1", api_key="any", model="auto")
+    answer = await llm.ainvoke([HumanMessage([block])])
+    assert answer.content == "hello\nworld\n\n--- page 2 ---\n\nhello\nworld"
+    assert [seen.options.page_index for seen in gateway.ocr.seen] == [0, 1]
 
 
 async def test_openai_python_sync_client(gateway: Any, messages: Any) -> None:

@@ -199,6 +199,7 @@ async def test_hanging_up_cancels_the_page(start: Any, chat: Any, read_first: bo
             assert not read_first
         await until(lambda: gateway.ocr.cancelled == 1)
         assert gateway.ocr.running == 0
+        assert 'code="cancelled"' in (await gateway.client.get("/metrics")).text
         # The caller's only place is free again.
         gateway.ocr.play = lambda *_: Script()
         answer = await gateway.client.post(PATH, json=chat())
