@@ -28,6 +28,7 @@ def flags(settings: Settings) -> list[str]:
         "client.showErrorDetails": "none",
         "theme.primaryColor": CONFIDENT,
         "theme.baseRadius": "0.6rem",
+        "theme.headingFontSizes": "2rem",
         "theme.showWidgetBorder": "true",
         "theme.light.backgroundColor": "#fbfbfd",
         "theme.light.secondaryBackgroundColor": "#f0f2f7",

@@ -1,23 +1,20 @@
 """The page. Streamlit runs this file from top to bottom at every click."""
 
 import ssl
-from pathlib import Path
 
 import streamlit as st
 
 from pecia_ui.client import Gateway
 from pecia_ui.settings import Settings
-from pecia_ui.views import connection, single
+from pecia_ui.views import connection, head, single
 from pecia_ui.visit import Visit
-
-_ICON = Path(__file__).with_name("assets") / "pecia.svg"
 
 
 def main() -> None:
     """Build what the page needs and hand it on."""
     st.set_page_config(
-        page_title="pecia: text from pictures",
-        page_icon=_ICON.read_text(),
+        page_title=head.TITLE,
+        page_icon=head.ICON,
         layout="wide",
         initial_sidebar_state="collapsed",
         menu_items={},

@@ -121,8 +121,8 @@ class _Pen:
     def __init__(self, canvas: Image.Image) -> None:
         self._draw = ImageDraw.Draw(canvas, "RGBA")
         self._size = canvas.size
-        self._width = max(1, round(max(canvas.size) / 700))
-        self._font = ImageFont.load_default(max(10, round(max(canvas.size) / 100)))
+        self._width = max(2, round(max(canvas.size) / 600))
+        self._font = ImageFont.load_default(max(14, round(max(canvas.size) / 60)))
 
     def outline(self, corners: Sequence[Point], colour: str, *, dashed: bool) -> None:
         """A tinted box whose edge has a white halo, so that it shows on dark and on light."""
@@ -139,11 +139,11 @@ class _Pen:
         left = min(corner[0] for corner in corners)
         bottom = max(corner[1] for corner in corners)
         x0, y0, x1, y1 = self._draw.textbbox((0, 0), text, self._font)
-        width, height = x1 - x0 + 6, y1 - y0 + 6
+        width, height = x1 - x0 + 8, y1 - y0 + 8
         x = max(0.0, left - width - self._width - 1)
         y = min(max(0.0, (top + bottom - height) / 2), self._size[1] - height)
         self._draw.rounded_rectangle((x, y, x + width, y + height), 3, fill=colour, outline=HALO)
-        self._draw.text((x + 3 - x0, y + 3 - y0), text, "white", self._font)
+        self._draw.text((x + 4 - x0, y + 4 - y0), text, "white", self._font)
 
 
 def _dashes(start: Point, end: Point, step: float) -> Iterator[tuple[Point, Point]]:

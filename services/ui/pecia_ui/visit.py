@@ -44,7 +44,7 @@ class Outcome:
 class Inventory:
     """The gateway's models, or why they are not known; true until `expires` (monotonic seconds)."""
 
-    asked_as: tuple[str, str]
+    asked_as: tuple[str, str] = field(repr=False)  # the key is one of them
     expires: float
     cards: tuple[ModelCard, ...] = ()
     error: UiError | None = None

@@ -16,16 +16,17 @@ _TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"]
 
 def chosen(visit: Visit) -> Picture | None:
     """The picture to read: what was uploaded or the sample, whichever came last."""
-    uploaded = st.file_uploader(
+    upload, sample_place = st.columns([3, 1], vertical_alignment="center")
+    uploaded = upload.file_uploader(
         "Picture of a page",
         type=_TYPES,
         key=f"upload-{visit.uploads}",
         on_change=visit.drop_sample,
     )
-    st.button(
+    sample_place.button(
         "Try a sample",
         key="sample",
-        icon=":material/receipt_long:",
+        width="stretch",
         on_click=lambda: visit.take_sample(Picture(sample.NAME, sample.sample_picture())),
     )
     if visit.sample is not None:
@@ -43,7 +44,8 @@ def show(visit: Visit, picture: Picture, sheet: Sheet, caption: str) -> None:
 
 def show_marked(visit: Visit, picture: Picture, reading: Reading, default_threshold: float) -> None:
     """The picture with a box around each line, and what the colours mean."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    shown, legend = st.empty(), st.empty()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         threshold = st.slider(
             "Mark lines less certain than",
             min_value=0,
@@ -53,11 +55,12 @@ def show_marked(visit: Visit, picture: Picture, reading: Reading, default_thresh
             key="threshold",
         )
         numbers = st.toggle("Numbers", value=True, key="numbers")
-    show(visit, picture, sheet_of(reading, threshold / 100, numbers=numbers), _described(reading))
-    st.html(_legend(reading, threshold))
-    rotation = reading.pages[0].rotation % 360 if reading.pages else 0
-    if rotation:
-        st.caption(f"Turned by {rotation}° to be read.")
+    with shown.container():
+        show(visit, picture, sheet_of(reading, threshold / 100, numbers=numbers), _described(reading))
+        rotation = reading.pages[0].rotation % 360
+        if rotation:
+            st.caption(f"Turned by {rotation}° to be read.")
+    legend.html(_legend(reading, threshold))
 
 
 def _drawn(visit: Visit, picture: Picture, sheet: Sheet) -> bytes:

@@ -8,6 +8,7 @@ from pecia_ui.asking import MARKDOWN
 from pecia_ui.downloads import files
 from pecia_ui.errors import UiError
 from pecia_ui.reading import Reading
+from pecia_ui.views import text_box
 from pecia_ui.visit import Outcome
 
 # Beyond Markdown, Streamlit knows pictures from elsewhere, formulas, icons and colours: all of them
@@ -19,9 +20,6 @@ _TIMINGS = {
     "engine_ms": "reading",
     "total_ms": "service in all",
 }
-# In pixels, for texts of more lines than that.
-_TEXT_HEIGHT = 520
-_LONG_LINES = 18
 # Codes of warnings that matter to everybody; the others are told in the details.
 _QUIET = ("model_size_ignored", "unused_parameter", "unsupported_parameter")
 
@@ -99,12 +97,7 @@ def _text(outcome: Outcome, reading: Reading) -> None:
     names = ["Text", *(["Preview"] if is_markdown else []), "Lines"]
     tabs = dict(zip(names, st.tabs(names), strict=True))
     with tabs["Text"]:
-        st.code(
-            reading.text,
-            language="markdown" if is_markdown else None,
-            wrap_lines=True,
-            height=_TEXT_HEIGHT if reading.text.count("\n") > _LONG_LINES else "content",
-        )
+        text_box.show(reading.text)
     if is_markdown:
         tabs["Preview"].container(border=True).markdown(presentable(reading.text))
     with tabs["Lines"]:

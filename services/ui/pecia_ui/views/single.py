@@ -8,16 +8,8 @@ from streamlit.delta_generator import DeltaGenerator
 from pecia_ui.asking import Ask
 from pecia_ui.client import Gateway
 from pecia_ui.overlay import Sheet
-from pecia_ui.views import choices, connection, picture, result, running
+from pecia_ui.views import choices, head, picture, result, running
 from pecia_ui.visit import Inventory, Picture, Visit
-
-_USAGE = """
-1. Upload a picture of a page (PNG, JPG or JPEG; WEBP, BMP and TIFF work too), or try the sample.
-2. Choose a task. **Free OCR** gives the text, **Convert to Markdown** keeps its structure,
-   **Parse Figure** reads charts and drawings, **Locate Object** finds the words you name.
-3. Press **Read the picture**. Lines appear as they are recognised; dashed orange boxes deserve a second look.
-4. Copy the text, or download it as text, Markdown or JSON.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +23,7 @@ class _Places:
 def show(visit: Visit, gateway: Gateway, known: Inventory, threshold: float) -> None:
     """The whole page; lines below the confidence `threshold` (0.0 to 1.0) are marked at first."""
     was_interrupted, visit.is_reading = visit.is_reading, False
-    _head(known)
+    head.show(known)
     choice_place = st.container()
     left, right = st.columns(2, gap="large")
     with left:
@@ -51,15 +43,6 @@ def show(visit: Visit, gateway: Gateway, known: Inventory, threshold: float) -> 
         _outcome(visit, chosen, places, threshold)
         if was_interrupted and not wanted:
             places.text.info("The reading was stopped.", icon=":material/stop_circle:")
-
-
-def _head(known: Inventory) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.title("pecia", width="content", anchor=False)
-        connection.show_badge(known)
-    st.markdown("Turns a picture of a page into text, and shows where on the picture each line stands.")
-    with st.expander("How to use it", icon=":material/help:"):
-        st.markdown(_USAGE)
 
 
 def _invite(places: _Places) -> None:
