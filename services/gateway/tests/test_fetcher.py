@@ -1,11 +1,15 @@
 """The guarded fetcher against real servers, and against every disguise of a private address."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from pecia_core.errors import InvalidRequest, PeciaError, TooLarge
 from pecia_gateway.intake.addresses import is_public
 from pecia_gateway.intake.fetcher import Fetcher
@@ -20,13 +24,21 @@ def _reply(status: str, *headers: str, body: bytes = b"") -> bytes:
 
 
 @asynccontextmanager
-async def _web(answer: Answer, *, drip: bool = False) -> AsyncIterator[tuple[str, list[str]]]:
+async def _web(
+    answer: Answer,
+    *,
+    drip: bool = False,
+    heads: list[str] | None = None,
+    certificate: trustme.LeafCert | None = None,
+) -> AsyncIterator[tuple[str, list[str]]]:
     """A server of our own; gives its base URL and the paths it was asked for."""
     asked: list[str] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         asked.append(head.split()[1])
+        if heads is not None:
+            heads.append(head)
         try:
             writer.write(answer(head.split()[1]))
             for _ in range(200 if drip else 0):
@@ -39,7 +51,11 @@ async def _web(answer: Answer, *, drip: bool = False) -> AsyncIterator[tuple[str
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    tls = None
+    if certificate is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        certificate.configure_cert(tls)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
 
@@ -89,12 +105,42 @@ async def test_every_disguise_of_a_private_address_is_refused(host: str) -> None
     assert error.code in {"invalid_image_url", "failed_to_download_image"}
 
 
-async def test_a_public_address_is_allowed() -> None:
-    """The guard is not a wall."""
-    from ipaddress import ip_address  # noqa: PLC0415 - only here
+@pytest.mark.parametrize(
+    "address",
+    [
+        "0.0.0.0",
+        "10.0.0.1",
+        "100.64.0.1",
+        "127.0.0.2",
+        "169.254.169.254",
+        "172.31.0.1",
+        "192.0.0.8",
+        "192.0.2.1",
+    ]
+    + ["192.88.99.1", "192.168.0.1", "198.18.0.1", "203.0.113.9", "224.0.0.1", "240.0.0.1", "255.255.255.255"]
+    + ["::", "::1", "::7f00:1", "::ffff:10.0.0.1", "::ffff:0:7f00:1", "64:ff9b::a00:1", "64:ff9b:1::808:808"]
+    + [
+        "100::1",
+        "2001::1",
+        "2001:2::1",
+        "2001:10::1",
+        "2001:0:7f00:1::f7f7:f7f7",
+        "2001:db8::1",
+        "2002:7f00:1::",
+    ]
+    + ["3fff::1", "5f00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1"],
+)
+def test_what_is_not_public(address: str) -> None:
+    """Private, local, shared, reserved, multicast, examples, tunnels, and the same in other clothes."""
+    assert not is_public(ip_address(address))
 
-    assert is_public(ip_address("93.184.216.34"))
-    assert is_public(ip_address("2606:2800:220:1::1"))
+
+@pytest.mark.parametrize(
+    "address", ["93.184.216.34", "8.8.8.8", "2606:2800:220:1::1", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+)
+def test_what_is_public(address: str) -> None:
+    """The guard is not a wall."""
+    assert is_public(ip_address(address))
 
 
 @pytest.mark.parametrize(
@@ -191,3 +237,109 @@ async def test_what_is_no_answer_is_a_failed_download(head: bytes) -> None:
         error = await _refusal(_fetcher(), base)
     assert isinstance(error, InvalidRequest)
     assert error.code == "failed_to_download_image"
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 70 + ".com", ".", "exa mple.com", "-a", "[v1.x]"])
+async def test_what_can_be_no_name_is_no_crash(host: str) -> None:
+    """Codecs and resolvers complain in ways of their own."""
+    assert (await _refusal(_fetcher(), f"http://{host}/")).code in {
+        "failed_to_download_image",
+        "invalid_image_url",
+    }
+
+
+async def test_a_promise_of_too_much_is_not_waited_for() -> None:
+    """The head says it: not a byte of the body is read."""
+    async with _web(lambda _: _reply("200 OK", f"Content-Length: {_MAX + 1}")) as (base, _):
+        with pytest.raises(TooLarge):
+            await _fetcher().fetch(base, param="url")
+
+
+async def test_a_head_that_drips_is_left() -> None:
+    """A header line that never ends counts against the same time."""
+    async with _web(lambda _: b"HTTP/1.1 200 OK\r\nX-Slow: ", drip=True) as (base, _):
+        error = await _refusal(_fetcher(timeout_s=0.3), base)
+    assert error.code == "failed_to_download_image"
+
+
+async def test_a_name_that_takes_forever_is_left() -> None:
+    """Looking a name up counts against the same time."""
+
+    async def never(_host: str, _port: int) -> list[str]:
+        await asyncio.sleep(60)
+        return []
+
+    fetcher = Fetcher(FetchSettings(timeout_s=0.2), _MAX, never)
+    assert (await _refusal(fetcher, "https://slow.example/")).code == "failed_to_download_image"
+
+
+async def test_downloads_at_once_are_bounded() -> None:
+    """Who finds no room in time hears that it was for want of room."""
+    fetcher = _fetcher(timeout_s=0.2, max_concurrent=1)
+    async with _web(lambda _: _reply("200 OK", body=b"picture")) as (base, asked):
+        async with fetcher._room:
+            error = await _refusal(fetcher, base)
+        assert (error.code, asked) == ("queue_full", [])
+        assert (await fetcher.fetch(base, param="url")).data == b"picture"
+
+
+async def test_a_second_address_is_tried_when_the_first_does_not_answer() -> None:
+    """Names with two families are read on machines with one."""
+
+    async def two(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.3", "127.0.0.1"]
+
+    async with _web(lambda _: _reply("200 OK", body=b"picture")) as (base, _):
+        settings = FetchSettings(allow_http=True, allowed_private_hosts=("127.0.0.0/8",))
+        url = base.replace("127.0.0.1", "two.example")
+        assert (await Fetcher(settings, _MAX, two).fetch(url, param="url")).data == b"picture"
+
+
+async def test_a_private_host_may_be_named(tmp_path: Path) -> None:
+    """By its name; https checks that name's certificate although an address is dialled."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+
+    async def here(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    certificate = authority.issue_cert("files.internal")
+    async with _web(lambda _: _reply("200 OK", body=b"picture"), certificate=certificate) as (base, _):
+        port = base.rpartition(":")[2]
+        names = ("files.internal", "other.internal")
+        settings = FetchSettings(allowed_private_hosts=names, ca_file=tmp_path / "ca.pem")
+        fetcher = Fetcher(settings, _MAX, here)
+        upload = await fetcher.fetch(f"https://FILES.internal:{port}/", param="url")
+        assert upload.data == b"picture"
+        error = await _refusal(fetcher, f"https://other.internal:{port}/")
+        assert error.code == "failed_to_download_image"
+        assert (await _refusal(fetcher, f"https://unnamed.internal:{port}/")).code == "invalid_image_url"
+
+
+async def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy would resolve names by itself, behind the guard."""
+    async with (
+        _web(lambda _: _reply("200 OK", body=b"by proxy")) as (proxy, through_proxy),
+        _web(lambda _: _reply("200 OK", body=b"picture")) as (base, _),
+    ):
+        for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy)
+        assert (await _fetcher().fetch(base, param="url")).data == b"picture"
+    assert through_proxy == []
+
+
+async def test_cookies_and_credentials_are_not_carried_along() -> None:
+    """What one hop sets is not told to the next."""
+    heads: list[str] = []
+
+    def answer(path: str) -> bytes:
+        return (
+            _reply("302 Found", "Set-Cookie: a=b", "Location: /2")
+            if path == "/"
+            else _reply("200 OK", body=b"x")
+        )
+
+    async with _web(answer, heads=heads) as (base, _):
+        await _fetcher().fetch(base + "/", param="url")
+    assert len(heads) == 2
+    assert not any("cookie" in head.lower() or "authorization" in head.lower() for head in heads)

@@ -3,9 +3,19 @@
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
-_NAT64 = IPv6Network("64:ff9b::/96")
-_6TO4 = IPv6Network("2002::/16")
 Address = IPv4Address | IPv6Address
+
+# In a cluster that speaks only IPv6 every IPv4 host stands behind it.
+_NAT64 = IPv6Network("64:ff9b::/96")
+# All that is given out of IPv6; the rest is local, or nobody's.
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+# Tunnels, whose far end cannot be told, and ranges for examples and protocols.
+_SPECIAL = tuple(
+    map(
+        ip_network,
+        ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"),
+    )
+)
 
 
 class AllowedAddresses:
@@ -39,17 +49,13 @@ def is_public(address: Address) -> bool:
         inner = _inside(address)
         if inner is not None:
             return is_public(inner)
-    return address.is_global and not address.is_multicast and not address.is_reserved
+        return address in _GLOBAL_UNICAST and not any(address in network for network in _SPECIAL)
+    ordinary = address.is_global and not address.is_multicast and not address.is_reserved
+    return ordinary and not any(address in network for network in _SPECIAL)
 
 
 def _inside(address: IPv6Address) -> IPv4Address | None:
     """The IPv4 address that an IPv6 one stands for."""
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
-    if address in _6TO4:
-        return address.sixtofour
-    if address in _NAT64:
-        return IPv4Address(address.packed[-4:])
-    if address.teredo is not None:
-        return address.teredo[1]
-    return None
+    return IPv4Address(address.packed[-4:]) if address in _NAT64 else None

@@ -4,10 +4,13 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+import certifi
 import httpcore
-from pecia_core.errors import InvalidRequest, PeciaError, TooLarge
+from pecia_core.errors import InvalidRequest, Overloaded, PeciaError, TooLarge
 
 from pecia_gateway.intake.addresses import AllowedAddresses
 from pecia_gateway.intake.upload import Upload
@@ -20,10 +23,29 @@ _HEADERS = [("User-Agent", "pecia"), ("Accept", "image/*, application/pdf"), ("A
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
-async def look_up(host: str, port: int) -> list[str]:
-    """Every address of a name, as the system resolves it (decimal and hexadecimal forms included)."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+class NameService:
+    """Looks names up as the system does, in threads of its own: a slow name must not hold up others' work."""
+
+    def __init__(self, threads: int) -> None:
+        """Start no thread yet."""
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="look-up")
+
+    async def look_up(self, host: str, port: int) -> list[str]:
+        """Every address of a name; decimal and hexadecimal forms of addresses are names as well.
+
+        Raises:
+            OSError: it has none.
+        """
+        asked = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(self._threads, asked)
+        except UnicodeError as error:  # labels that no name can have
+            raise OSError(f"not a name: {error}") from error
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+    def close(self) -> None:
+        """Look nothing up any more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class _Refused(Exception):
@@ -51,7 +73,13 @@ class _PinnedBackend(httpcore.AsyncNetworkBackend):
         # One private address among public ones is an attack, not an alternative.
         if not addresses or not all(self._may(host, address, port) for address in addresses):
             raise _Refused
-        return await self._backend.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+        *others, last = addresses
+        for address in others:
+            try:
+                return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue  # a name with two families, of which this machine has one
+        return await self._backend.connect_tcp(last, port, timeout, local_address, socket_options)
 
     def _may(self, host: str, address: str, port: int) -> bool:
         if self._allowed.names_private(host, address):
@@ -73,21 +101,24 @@ class _PinnedBackend(httpcore.AsyncNetworkBackend):
 class Fetcher:
     """Downloads pictures that callers name by URL."""
 
-    def __init__(self, settings: FetchSettings, max_bytes: int, resolve: Resolve = look_up) -> None:
+    def __init__(self, settings: FetchSettings, max_bytes: int, resolve: Resolve | None = None) -> None:
         """Connect to nothing yet.
 
         Args:
             settings: what may be asked, and how long it may take.
             max_bytes: of one file.
-            resolve: finds the addresses of a name.
+            resolve: finds the addresses of a name; None = as the system does.
         """
         self._settings = settings
         self._max_bytes = max_bytes
         self._room = asyncio.Semaphore(settings.max_concurrent)
-        cafile = str(settings.ca_file) if settings.ca_file else None
-        self._tls = ssl.create_default_context(cafile=cafile)
+        self._names = NameService(settings.max_concurrent)
         allowed = AllowedAddresses(settings.allowed_private_hosts)
-        self._backend = _PinnedBackend(allowed, resolve, settings.allowed_ports)
+        self._backend = _PinnedBackend(allowed, resolve or self._names.look_up, settings.allowed_ports)
+
+    def close(self) -> None:
+        """Fetch nothing any more."""
+        self._names.close()
 
     async def fetch(self, url: str, *, param: str) -> Upload:
         """The file behind a URL.
@@ -96,30 +127,40 @@ class Fetcher:
             InvalidRequest: a URL that may not be asked (`invalid_image_url`), or one that gives no file
                 in time (`failed_to_download_image`).
             TooLarge: it gives more bytes than allowed; no more than those are read.
+            Overloaded: too many downloads at once.
         """
+        began = False
         try:
-            async with self._room, asyncio.timeout(self._settings.timeout_s):
+            async with asyncio.timeout(self._settings.timeout_s), self._room:
+                began = True
                 return await self._follow(url, param)
         except TimeoutError:
+            if not began:
+                raise Overloaded("Too many pictures are being downloaded.", retry_after=1) from None
             raise _failed(f"took longer than {self._settings.timeout_s:g} s", param) from None
         except _Refused:
             raise _not_allowed("its address is not a public one, or its port is not allowed", param) from None
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as error:
             raise _failed("could not be downloaded", param) from error
 
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Made when first needed: reading the authorities takes a tenth of a second."""
+        own = self._settings.ca_file
+        context = ssl.create_default_context(cafile=str(own) if own else None)
+        if not context.get_ca_certs():  # the smallest images have no authorities
+            context.load_verify_locations(certifi.where())
+        return context
+
     async def _follow(self, url: str, param: str) -> Upload:
-        # A pool of its own for each file: no connection, and so no pinned address, outlives it.
-        async with httpcore.AsyncConnectionPool(
-            ssl_context=self._tls, network_backend=self._backend, max_connections=1
-        ) as pool:
-            for _ in range(self._settings.max_redirects + 1):
-                answer = await self._ask(pool, self._checked(url, param), param)
-                if isinstance(answer, Upload):
-                    return answer
-                url = urljoin(url, answer)
+        for _ in range(self._settings.max_redirects + 1):
+            answer = await self._ask(self._checked(url, param), param)
+            if isinstance(answer, Upload):
+                return answer
+            url = urljoin(url, answer)
         raise _failed(f"redirects more than {self._settings.max_redirects} times", param)
 
-    async def _ask(self, pool: httpcore.AsyncConnectionPool, parts: SplitResult, param: str) -> Upload | str:
+    async def _ask(self, parts: SplitResult, param: str) -> Upload | str:
         """The file, or where the answer points to instead."""
         timeouts = {
             "connect": self._settings.connect_timeout_s,
@@ -127,20 +168,32 @@ class Fetcher:
             "pool": self._settings.timeout_s,
         }
         url, headers = _without_fragment(parts), [("Host", parts.netloc), *_HEADERS]
-        async with pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as response:
+        # A pool of its own for each hop: no connection, and so no pinned address, outlives it.
+        async with (
+            httpcore.AsyncConnectionPool(
+                ssl_context=self._tls if parts.scheme == "https" else None, network_backend=self._backend
+            ) as pool,
+            pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as response,
+        ):
             said = {name.lower(): value.decode("latin-1") for name, value in response.headers}
             if response.status in _REDIRECTS and b"location" in said:
                 return said[b"location"]
             if response.status != _OK:
                 raise _failed(f"answered with status {response.status}", param)
-            data = bytearray()
-            async for chunk in response.aiter_stream():
-                data += chunk
-                if len(data) > self._max_bytes:
-                    raise TooLarge(
-                        f"The URL gives more than the {self._max_bytes:,} bytes allowed.", param=param
-                    )
-        return Upload(bytes(data), said.get(b"content-type", "").partition(";")[0].strip().lower())
+            data = await self._read(response, said.get(b"content-length", ""), param)
+        return Upload(data, said.get(b"content-type", "").partition(";")[0].strip().lower())
+
+    async def _read(self, response: httpcore.Response, declared: str, param: str) -> bytes:
+        """The body: refused by its head if that says enough, and counted while it arrives."""
+        too_large = TooLarge(f"The URL gives more than the {self._max_bytes:,} bytes allowed.", param=param)
+        if declared.isdecimal() and int(declared) > self._max_bytes:
+            raise too_large
+        data = bytearray()
+        async for chunk in response.aiter_stream():
+            data += chunk
+            if len(data) > self._max_bytes:
+                raise too_large
+        return bytes(data)
 
     def _checked(self, url: str, param: str) -> SplitResult:
         """The parts of a URL that may be asked.

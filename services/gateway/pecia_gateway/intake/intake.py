@@ -57,4 +57,5 @@ class Intake:
 
     async def close(self) -> None:
         """Stop the processes that draw PDF pages."""
+        self._fetcher.close()
         await self._renderer.close()
