@@ -1,5 +1,8 @@
-"""How hypothesis makes documents: `st.from_type(Page)` and the like, in every test of this folder."""
+"""How hypothesis makes documents (`st.from_type(Page)` and the like), and PDFs made by hand."""
 
+from collections.abc import Callable
+
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from pecia_core.document import Block, Document, Line, Page, Word
@@ -103,3 +106,62 @@ for kind, strategy in (
     (RecognizeOptions, _options),
 ):
     st.register_type_strategy(kind, strategy)  # type: ignore[arg-type]  a tuple of many types
+
+
+@pytest.fixture(scope="session")
+def pdf_of() -> Callable[..., bytes]:
+    """Makes a PDF of one page from its content; see `_pdf`."""
+    return _pdf
+
+
+@pytest.fixture(scope="session")
+def endless_pdf() -> bytes:
+    """Three kilobytes that draw 12 ** 12 rectangles: each form draws the next one twelve times."""
+    fan, depth = 12, 12
+    forms = []
+    for number in range(depth):
+        last = number == depth - 1
+        inside = b"" if last else b"/Resources << /XObject << /F %d 0 R >> >>" % (6 + number)
+        draw = b"0 0 100 100 re f\n" if last else b"/F Do\n" * fan
+        forms.append(_stream(b"/Type /XObject /Subtype /Form /BBox [0 0 200 200] " + inside, draw))
+    return _pdf(b"/F Do\n" * fan, page=b"/Resources << /XObject << /F 5 0 R >> >>", more=forms)
+
+
+def _stream(entries: bytes, data: bytes) -> bytes:
+    return b"<< %s /Length %d >>\nstream\n" % (entries, len(data)) + data + b"\nendstream"
+
+
+def _pdf(
+    content: bytes = b"",
+    size: tuple[float, float] = (200, 200),
+    page: bytes = b"",
+    more: list[bytes] | None = None,
+    **parts: bytes,
+) -> bytes:
+    """A PDF of one page.
+
+    Args:
+        content: what is drawn, as the page's content stream (object 4).
+        size: points.
+        page: more entries of the page's dictionary.
+        more: more objects, from number 5.
+        parts: `filter` of the content, more entries of `catalog`, more entries of `trailer`.
+    """
+    box = b"/MediaBox [0 0 %d %d]" % size
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R %s >>" % parts.get("catalog", b""),
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R %s /Contents 4 0 R %s >>" % (box, page),
+        _stream(parts.get("filter", b""), content),
+        *(more or []),
+    ]
+    data = bytearray(b"%PDF-1.4\n")
+    table = b"0000000000 65535 f \n"
+    for number, body in enumerate(objects, start=1):
+        table += b"%010d 00000 n \n" % len(data)
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    start, count = len(data), len(objects) + 1
+    data += b"xref\n0 %d\n%strailer\n" % (count, table)
+    data += b"<< /Size %d /Root 1 0 R %s >>\n" % (count, parts.get("trailer", b""))
+    data += b"startxref\n%d\n%%%%EOF\n" % start
+    return bytes(data)

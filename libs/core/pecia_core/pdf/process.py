@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -65,7 +67,7 @@ class Child:
             async with asyncio.timeout(timeout_s):
                 await self._receive()
         except (TimeoutError, ChildGone):
-            message = "The process that draws PDF pages does not start; its memory limit may be too low."
+            message = "The process that draws PDF pages does not start. Send the pages as pictures."
             raise EngineFailed(message) from None
 
     @property
@@ -109,9 +111,11 @@ class Child:
             raise ChildGone from error
 
     def kill(self) -> None:
-        """End it at once, whatever it is doing."""
+        """End it at once, whatever it is doing, and whatever it may have started."""
+        # Not Process.kill: that reaps a child that has just died, and asyncio then misses it.
         if self.alive:
-            self._process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     async def end(self) -> None:
         """Kill it and wait until nothing of it is left."""
