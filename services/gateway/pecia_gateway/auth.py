@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 # What OpenAI, docling and Azure clients send; the first that is there counts.
 _PLAIN_HEADERS = ("x-api-key", "api-key", "ocp-apim-subscription-key")
 _SCHEMES = {"bearer", "token"}
+_NO_FILE = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,10 @@ class Authenticator:
         self._settings = settings
         self._ring: KeyRing | None = None
         self._looked_at = monotonic()
-        self._version = (0, 0)
+        self._seen = _NO_FILE
         if settings.keys_file is not None:
+            self._seen = _version(settings.keys_file)
             self._ring = parse_keys(settings.keys_file.read_text())
-            self._version = _version(settings.keys_file)
 
     def authenticate(self, request: Request) -> Caller:
         """The caller.
@@ -51,10 +52,10 @@ class Authenticator:
         Raises:
             Unauthenticated: no key, or one that is not known.
         """
-        if self._settings.keys_file is None:
-            return Caller("default", "")
-        self._reload(self._settings.keys_file)
         presented = _presented(request)
+        if self._settings.keys_file is None:
+            return Caller("default", "", presented)
+        self._reload(self._settings.keys_file)
         record = self._ring.find(presented) if self._ring and presented else None
         if record is None:
             said = "This API key is not known." if presented else "This request carries no API key."
@@ -62,22 +63,32 @@ class Authenticator:
         return Caller(record.tenant, record.id, presented, record)
 
     def _reload(self, path: Path) -> None:
-        """Take in a changed file; one that is broken leaves the keys as they were."""
+        """Take in a changed file; one that is broken or gone leaves the keys as they were."""
         if monotonic() - self._looked_at < self._settings.reload_s:
             return
         self._looked_at = monotonic()
+        version = _version(path)
+        if version == self._seen:
+            return
+        self._seen = version
         try:
-            version = _version(path)
-            if version != self._version:
-                self._ring, self._version = parse_keys(path.read_text()), version
-                log.info("API keys reloaded", extra={"keys": len(self._ring)})
-        except (OSError, ValueError):
-            log.exception("The changed keys file cannot be used; the former keys stay in force")
+            self._ring = parse_keys(path.read_text())
+        except (OSError, ValueError) as error:
+            log.error(  # noqa: TRY400 - the reason says all, and once
+                "The changed keys file cannot be used; the former keys stay in force",
+                extra={"reason": str(error)},
+            )
+        else:
+            log.info("API keys reloaded", extra={"keys": len(self._ring)})
 
 
-def _version(path: Path) -> tuple[int, int]:
-    stat = path.stat()
-    return stat.st_mtime_ns, stat.st_size
+def _version(path: Path) -> tuple[int, int, int]:
+    """What changes when the file does, also when another one is put in its place."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return _NO_FILE
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
 def _presented(request: Request) -> str:

@@ -5,8 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pecia_core.errors import Unauthenticated
 from pecia_core.keys import create_key
+from pecia_gateway.auth import Authenticator
 from pecia_gateway.ocr_client.testing import ScriptedOcr
+from pecia_gateway.settings import AuthSettings
+from starlette.requests import Request
 
 
 @pytest.fixture
@@ -87,3 +91,82 @@ async def test_changed_keys_are_taken_in(
         assert await status(secret) == 200
         path.write_text(snippet)
         assert (await status(secret), await status(other)) == (401, 200)
+
+
+def _request(**headers: str) -> Request:
+    raw = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return Request({"type": "http", "headers": raw})
+
+
+def test_the_gateway_does_not_start_open_by_mistake(tmp_path: Path) -> None:
+    """A keys file that is named and cannot be used is no keys file that allows everybody."""
+    with pytest.raises(OSError, match=r"absent\.toml"):
+        Authenticator(AuthSettings(keys_file=tmp_path / "absent.toml"))
+    (tmp_path / "broken.toml").write_text("keys = 1")
+    with pytest.raises(ValueError, match="keys file"):
+        Authenticator(AuthSettings(keys_file=tmp_path / "broken.toml"))
+
+
+def test_a_keys_file_that_goes_away_changes_nothing(
+    keys: tuple[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The former keys stay in force; the log says so once, and repeats no key."""
+    secret, path = keys
+    doors = Authenticator(AuthSettings(keys_file=path, reload_s=0))
+    path.unlink()
+    for _ in range(3):
+        assert doors.authenticate(_request(authorization=f"Bearer {secret}")).tenant == "acme"
+    assert len(caplog.records) == 1
+    assert secret not in caplog.text
+
+
+def test_a_file_put_in_the_others_place_is_noticed(keys: tuple[str, Path], tmp_path: Path) -> None:
+    """As Kubernetes does with mounted secrets: same size, same time, another file."""
+    secret, path = keys
+    other, snippet = create_key("ACME")
+    doors = Authenticator(AuthSettings(keys_file=path, reload_s=0))
+    replacement = tmp_path / "replacement.toml"
+    replacement.write_text(snippet)
+    times = (path.stat().st_atime_ns, path.stat().st_mtime_ns)
+    os.utime(replacement, ns=times)
+    assert replacement.stat().st_size == path.stat().st_size
+    replacement.replace(path)
+    assert doors.authenticate(_request(x_api_key=other)).tenant == "ACME"
+    with pytest.raises(Unauthenticated):
+        doors.authenticate(_request(x_api_key=secret))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": "Bearer"},
+        {"authorization": "Bearer  "},
+        {"authorization": "Basic YTpi"},
+        {"authorization": "Bearer schl\u00fcssel"},
+        {"x_api_key": ""},
+        {"cookie": "key=1"},
+    ],
+)
+def test_what_is_no_key(keys: tuple[str, Path], headers: dict[str, str]) -> None:
+    """Empty, another scheme, odd letters, another place: 401, never a crash."""
+    with pytest.raises(Unauthenticated):
+        Authenticator(AuthSettings(keys_file=keys[1])).authenticate(_request(**headers))
+
+
+def test_a_scheme_without_a_key_of_ours_leaves_room_for_the_other_headers(keys: tuple[str, Path]) -> None:
+    """A proxy's Basic does not hide X-Api-Key."""
+    request = _request(authorization="Basic YTpi", x_api_key=keys[0])
+    assert Authenticator(AuthSettings(keys_file=keys[1])).authenticate(request).tenant == "acme"
+
+
+def test_a_caller_does_not_show_its_key(keys: tuple[str, Path]) -> None:
+    """Not even in a traceback."""
+    caller = Authenticator(AuthSettings(keys_file=keys[1])).authenticate(_request(api_key=keys[0]))
+    assert caller.bearer == keys[0]
+    assert keys[0] not in repr(caller)
+
+
+def test_without_a_keys_file_everybody_is_one_tenant() -> None:
+    """The key a client sends all the same is handed on: the ocr service may know it."""
+    caller = Authenticator(AuthSettings()).authenticate(_request(authorization="Bearer sk-none"))
+    assert (caller.tenant, caller.key_id, caller.bearer) == ("default", "", "sk-none")
