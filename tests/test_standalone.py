@@ -1,0 +1,125 @@
+"""`pecia up` with the real services: one command starts them, Ctrl-C or worse ends them all."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+pytestmark = pytest.mark.engine
+
+_START_S = 150
+
+
+class Up:
+    """A running `pecia up`, what it has printed, and every process it has started."""
+
+    def __init__(self, process: "subprocess.Popen[str]", ports: list[int]) -> None:
+        self.process = process
+        self.http, self.page, self.grpc = ports
+        self.said = ""
+
+    def read_until(self, words: str) -> None:
+        """Follow what it prints."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said += line
+            if words in line:
+                return
+        raise AssertionError(f"{words!r} was never printed:\n{self.said}")
+
+    def family(self) -> list[psutil.Process]:
+        """Itself, its services and their workers."""
+        supervisor = psutil.Process(self.process.pid)
+        return [supervisor, *supervisor.children(recursive=True)]
+
+
+@contextlib.contextmanager
+def _up(logs: Path, *flags: str) -> Iterator[Up]:
+    ports = [_free_port() for _ in range(3)]
+    names = ("--port", "--ui-port", "--grpc-port")
+    numbers = [word for name, port in zip(names, ports, strict=True) for word in (name, str(port))]
+    command = [sys.executable, "-m", "pecia_client", "up", *numbers, "--logs", str(logs), *flags]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PECIA_")}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
+        try:
+            yield Up(process, ports)
+        finally:
+            process.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _gone(family: list[psutil.Process], within_s: float = 60.0) -> list[psutil.Process]:
+    """Those that are still alive after a while."""
+    return psutil.wait_procs(family, timeout=within_s)[1]
+
+
+@pytest.mark.timeout(_START_S + 120)
+def test_one_command_reads_a_picture_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+    """The sample's text and both addresses are printed, the addresses work; SIGINT ends all with status 0."""
+    with _up(tmp_path) as up:
+        up.read_until("Ctrl-C stops everything.")
+        assert "TOTAL 77.145" in up.said
+        assert "Self-check passed" in up.said
+        assert f"Page  http://127.0.0.1:{up.page}" in up.said
+        assert httpx.get(f"http://127.0.0.1:{up.page}/", timeout=30).status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{up.http}/docs", timeout=30).status_code == 200
+        family = up.family()
+        assert len(family) > 4, "the services have workers"
+        up.process.send_signal(signal.SIGINT)
+        rest, _ = up.process.communicate(timeout=90)
+        assert up.process.returncode == 0
+        names = [line.split()[0] for line in rest.splitlines() if line.endswith(" stopped")]
+        assert names == ["ui", "gateway", "ocr"]
+        assert _gone(family) == []
+
+
+@pytest.mark.timeout(_START_S + 120)
+def test_kill_9_of_the_supervisor_leaves_nothing(tmp_path: Path) -> None:
+    """Without a chance to stop anything, every service and every worker is gone all the same."""
+    with _up(tmp_path, "--no-ui") as up:
+        up.read_until("Self-check passed")
+        family = up.family()
+        assert len(family) > 3, "the services have workers"
+        up.process.kill()
+        assert _gone(family) == []
+
+
+@pytest.mark.timeout(_START_S + 120)
+def test_sigterm_during_the_start_is_a_clean_end(tmp_path: Path) -> None:
+    """Whoever changes their mind early gets the same clean stop."""
+    with _up(tmp_path, "--no-ui") as up:
+        up.read_until("starting ocr, gateway")
+        end = time.monotonic() + 60
+        while len(family := up.family()) < 3 and time.monotonic() < end:
+            time.sleep(0.02)
+        up.process.send_signal(signal.SIGTERM)
+        up.process.communicate(timeout=90)
+        assert up.process.returncode == 0
+        assert _gone(family) == []
+
+
+def test_a_taken_port_is_told_with_the_way_out(tmp_path: Path) -> None:
+    """Exit status 2, which port, which flag; no traceback, nothing started."""
+    with _up(tmp_path) as up, socket.create_server(("127.0.0.1", up.http)):
+        said, _ = up.process.communicate(timeout=60)
+    assert up.process.returncode == 2
+    assert f"Port {up.http} is taken, and gateway needs it." in said
+    assert f"--port {up.http + 1}" in said
+    assert "Traceback" not in said
+    assert not list(tmp_path.iterdir())
