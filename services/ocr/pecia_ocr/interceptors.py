@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -14,6 +15,7 @@ import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
+from pecia.ocr.v1 import ocr_pb2
 from pecia_core import errors
 from pecia_core.telemetry import RequestMetrics, new_request_id, request_id
 
@@ -70,28 +72,31 @@ class CallBoundary(grpc.aio.ServerInterceptor):
 
     def _unary(self, name: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> object:
         async def call(request: object, context: Context) -> object:
-            async with self._boundary(name, context):
-                return await behaviour(request, context)
+            async with self._boundary(name, context) as answer:
+                response = await behaviour(request, context)
+                answer.note(response)
+                return response
 
         return call
 
     def _stream(self, name: str, behaviour: Callable[[Any, Context], AsyncIterator[Any]]) -> object:
         async def call(request: object, context: Context) -> AsyncIterator[object]:
-            async with self._boundary(name, context):
+            async with self._boundary(name, context) as answer:
                 async for response in behaviour(request, context):
+                    answer.note(response)
                     yield response
 
         return call
 
     @asynccontextmanager
-    async def _boundary(self, name: str, context: Context) -> AsyncIterator[None]:
+    async def _boundary(self, name: str, context: Context) -> AsyncIterator["_Answer"]:
         metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
         request_id.set(_request_id(metadata))
         began = perf_counter()
-        code = "ok"
+        code, answer = "ok", _Answer()
         try:
             with self._door.enter(metadata):
-                yield
+                yield answer
             context.set_trailing_metadata(self._trailers())
         except errors.PeciaError as error:
             code = error.code
@@ -106,8 +111,9 @@ class CallBoundary(grpc.aio.ServerInterceptor):
             await self._abort(context, errors.EngineFailed(message))
         finally:
             seconds = perf_counter() - began
-            self._metrics.observe_call(name, code, seconds)
-            log.info("call", extra={"method": name, "code": code, "ms": round(seconds * 1000, 1)})
+            self._metrics.observe_call(name, code, seconds, answer.engine)
+            said = {"method": name, "code": code, "engine": answer.engine, "ms": round(seconds * 1000, 1)}
+            log.info("call", extra=said)
 
     def _trailers(self) -> Trailers:
         lanes = self._registry.lanes
@@ -121,6 +127,20 @@ class CallBoundary(grpc.aio.ServerInterceptor):
         details: Trailers = (("grpc-status-details-bin", status.SerializeToString()),)
         code = _STATUS[errors.ERROR_CODES[error.code]]
         await context.abort(code, error.message, (*self._trailers(), *details))
+
+
+@dataclass(slots=True)
+class _Answer:
+    """Which engine a call came to, as its replies say."""
+
+    engine: str = ""
+
+    def note(self, response: object) -> None:
+        match response:
+            case ocr_pb2.RecognizeResponse():
+                self.engine = response.recognition.engine
+            case ocr_pb2.RecognizeStreamResponse() if response.HasField("started"):
+                self.engine = response.started.engine
 
 
 def _request_id(metadata: dict[str, str]) -> str:

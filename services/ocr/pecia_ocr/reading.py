@@ -9,7 +9,7 @@ from pecia_core.document import Block, Line, Page
 from pecia_core.formats import line_text, separator
 from pecia_core.geometry import Polygon
 from pecia_core.recognition import Delta, Recognition, RecognizeOptions, Timings, Usage
-from pecia_core.telemetry import processing_time_event
+from pecia_core.telemetry import memory_usage_event, processing_time_event, resident_bytes
 from pecia_core.vocabulary import BlockKind
 
 from pecia_ocr.engines.base import CancelToken, Engine, Finished, Oriented, Pixels, PlacedLine
@@ -106,6 +106,7 @@ def read_page(
         emit(block)
     ended = perf_counter()
     log.info(processing_time_event((ended - began) * 1000))
+    log.info(memory_usage_event(resident_bytes()))
     timings = Timings(decode_ms=(decoded - began) * 1000, engine_ms=(ended - decoded) * 1000)
     return _recognition(engine, pixels, assembly, timings)
 

@@ -41,13 +41,13 @@ class OcrServer:
         self.registry = Registry(self.lanes, autofallback=settings.gpu_autofallback)
         self.health = health.aio.HealthServicer()
         self.port = 0
-        self._metrics_registry = CollectorRegistry()
+        self.metrics_registry = CollectorRegistry()
         self._draining = False
         self._server = self._build_server()
 
     def _build_server(self) -> grpc.aio.Server:
         settings = self.settings
-        metrics = RequestMetrics(self._metrics_registry, "ocr")
+        metrics = RequestMetrics(self.metrics_registry, "ocr")
         boundary = CallBoundary(Door(settings.auth.keys_file), self.registry, metrics)
         server = grpc.aio.server(interceptors=(boundary,), options=_options(settings))
         pipeline = Pipeline(self.registry, Admission(settings.limits), settings.inference_timeout_s)
@@ -70,7 +70,7 @@ class OcrServer:
         await self._update_health()
         await self._server.start()
         if self.settings.telemetry.metrics_port:
-            start_http_server(self.settings.telemetry.metrics_port, registry=self._metrics_registry)
+            start_http_server(self.settings.telemetry.metrics_port, registry=self.metrics_registry)
         log.info("Listening", extra={"address": f"{self.settings.grpc.host}:{self.port}"})
         for lane in self.lanes:
             lane.on_change = self._on_lane_change

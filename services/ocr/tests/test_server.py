@@ -16,6 +16,7 @@ from pecia_core.keys import create_key
 from pecia_ocr.engines.scripted import digest_of
 from pecia_ocr.server import OcrServer
 from pecia_ocr.testing import picture, scripted_settings, until
+from prometheus_client import generate_latest
 
 StartServer = Callable[..., Awaitable[OcrServer]]
 
@@ -268,3 +269,15 @@ async def test_mutual_tls(start_server: StartServer, tmp_path: Path) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await ocr_pb2_grpc.OcrServiceStub(channel).Recognize(_request(), timeout=3)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_metrics_name_the_engine_and_the_outcome(server: OcrServer, channel: grpc.aio.Channel) -> None:
+    """The seeds' counter: one page read by scripted, one refused."""
+    stub = ocr_pb2_grpc.OcrServiceStub(channel)
+    await stub.Recognize(_request())
+    with pytest.raises(grpc.aio.AioRpcError):
+        await stub.Recognize(_request(b""))
+    text = generate_latest(server.metrics_registry).decode()
+    counted = [line for line in text.splitlines() if line.startswith("ocr_requests_total{")]
+    assert any('engine="scripted"' in line and line.endswith(" 1.0") for line in counted), counted
+    assert any("empty_image_file" in line for line in counted), counted

@@ -24,7 +24,7 @@ class DetectionLimits:
     `max_area` is in pixels: above it, more resolution costs time and finds no more text.
     """
 
-    max_area: int = 1_200_000
+    max_area: int = 1_600_000
     pixel_threshold: float = 0.3
     box_threshold: float = 0.5
     growth: float = 1.6

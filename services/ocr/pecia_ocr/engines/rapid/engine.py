@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class RapidEngine:
     """PP-OCRv6 (small) on onnxruntime."""
 
-    def __init__(self, threads: int = 1, max_detection_area: int = 1_200_000) -> None:
+    def __init__(self, threads: int = 1, max_detection_area: int = 1_600_000) -> None:
         """Nothing is loaded yet.
 
         Args:
