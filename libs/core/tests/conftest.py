@@ -105,7 +105,7 @@ for kind, strategy in (
     (Recognition, _recognitions),
     (RecognizeOptions, _options),
 ):
-    st.register_type_strategy(kind, strategy)  # type: ignore[arg-type]  a tuple of many types
+    st.register_type_strategy(kind, strategy)
 
 
 @pytest.fixture(scope="session")

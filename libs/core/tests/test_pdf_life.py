@@ -16,8 +16,8 @@ from pecia_core.errors import EngineFailed, InvalidDocument, Unavailable
 from pecia_core.pdf import PdfRenderer, RenderLimits, frames
 from pecia_core.pdf.process import Child, ChildGone
 
-# Ten times what it takes on a quiet machine.
-_SOON_S = 10.0
+# Far more than it takes, for machines that do much else.
+_SOON_S = 40.0
 
 
 def children() -> list[psutil.Process]:

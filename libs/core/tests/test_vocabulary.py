@@ -1,8 +1,10 @@
 """The words of the glossary."""
 
+from enum import StrEnum
+from typing import Any
+
 import pytest
 from pecia.ocr.v1 import document_pb2, ocr_pb2
-from pecia_core import vocabulary
 from pecia_core.vocabulary import (
     BlockKind,
     EngineName,
@@ -17,7 +19,7 @@ from pecia_core.vocabulary import (
 @pytest.mark.parametrize(
     "words", [BlockKind, EngineName, EngineState, FinishReason, ModelSize, Priority, TaskType]
 )
-def test_words_are_lower_case_and_named_as_they_read(words: type[vocabulary.StrEnum]) -> None:
+def test_words_are_lower_case_and_named_as_they_read(words: type[StrEnum]) -> None:
     """A word in JSON is the name of its member in small letters, so that one tells the other."""
     assert [word.value for word in words] == [word.name.lower() for word in words]
 
@@ -33,9 +35,7 @@ def test_words_are_lower_case_and_named_as_they_read(words: type[vocabulary.StrE
         (BlockKind, document_pb2.BlockKind, "BLOCK_KIND_"),
     ],
 )
-def test_the_contract_knows_the_same_words(
-    words: type[vocabulary.StrEnum], contract: ocr_pb2.TaskType, prefix: str
-) -> None:
+def test_the_contract_knows_the_same_words(words: type[StrEnum], contract: Any, prefix: str) -> None:
     """Every enumeration of the contract has our words and `unspecified`, nothing more and nothing less."""
     ours = {f"{prefix}{word.name}" for word in words} | {f"{prefix}UNSPECIFIED"}
     assert set(contract.keys()) == ours
