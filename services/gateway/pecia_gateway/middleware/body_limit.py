@@ -68,7 +68,11 @@ class BodyLimit:
         if declared.isdecimal() and int(declared) > self._bounds.max_bytes:
             gate.awaited = headers.get("expect", "").lower() == "100-continue"
             await gate.refuse(_too_large(self._bounds.max_bytes))
-            return
+        else:
+            await self._serve(gate, scope)
+        await gate.close()
+
+    async def _serve(self, gate: "_Gate", scope: Scope) -> None:
         try:
             await self._app(scope, gate.receive, gate.send)
         except ClientDisconnect:
@@ -89,6 +93,7 @@ class _Gate:
         self._scope, self._receive, self._send = asgi
         self._complete = False
         self._answering = False
+        self._open = False  # a refusal is out, its end is not
         self.taken = 0
         self.refused = False
         self.awaited = False  # the client waits for our leave before it sends the body
@@ -130,9 +135,14 @@ class _Gate:
             response = self._respond(error)
             response.headers["connection"] = "close"
             await response(self._scope, self._receive, self._send_open)
+            self._open = True
+        return _DISCONNECT
+
+    async def close(self) -> None:
+        """End a refusal, now that the application has let go of what it had read."""
+        if self._open:
             await self._drain()
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-        return _DISCONNECT
 
     async def _send_open(self, message: Message) -> None:
         if message["type"] == "http.response.body":
