@@ -125,9 +125,9 @@ def models(api_base: ApiBase = None, api_key: ApiKey = None) -> None:
         except PeciaError as error:
             report(client.base_url, error)
             raise typer.Exit(1) from error
-    table = Table("model", "owner", box=None, pad_edge=False)
+    table = Table("model", "engine", "state", box=None, pad_edge=False)
     for card in cards:
-        table.add_row(card.id, card.owned_by)
+        table.add_row(card.id, card.engine, card.state)
     Console().print(table)
 
 

@@ -86,11 +86,16 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """A model a caller may name. `created` is seconds since 1970."""
+    """A model a caller may name, the engine that answers for it, and that engine's state.
+
+    `created` is seconds since 1970; engine and state are empty where the gateway does not say.
+    """
 
     id: str
     owned_by: str
     created: int
+    engine: str = ""
+    state: str = ""
     raw: Json = field(default_factory=dict)
 
 

@@ -108,10 +108,10 @@ class RestClient:
         yield Reading.from_chat("".join(draft.text), draft.ocr, draft.usage, request_id)
 
     def lines(self, data: bytes, options: RecognizeOptions | None = None) -> Lines:
-        """Read a picture as lines with boxes (`/v1/ocr`)."""
+        """Read a picture as lines with boxes (`/v1/ocr`); without options, on a CPU engine."""
         name = "picture." + media_type(data).rpartition("/")[2]
         files = {"file": (name, data, media_type(data))}
-        response = self._send("POST", "/v1/ocr", files=files, data=_extras(options or RecognizeOptions()))
+        response = self._send("POST", "/v1/ocr", files=files, data=_form(options) if options else {})
         return Lines.from_json(response.json(), _request_id(response))
 
     def models(self) -> list[ModelCard]:
@@ -194,6 +194,11 @@ def _extras(options: RecognizeOptions) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value}
 
 
+def _form(options: RecognizeOptions) -> dict[str, Any]:
+    # A form has no lists.
+    return _extras(options) | ({"languages": ",".join(options.languages)} if options.languages else {})
+
+
 def _events(response: httpx.Response) -> Iterator[dict[str, Any]]:
     for line in response.iter_lines():
         if line.startswith("data:") and (payload := line[5:].strip()) != "[DONE]":
@@ -201,7 +206,14 @@ def _events(response: httpx.Response) -> Iterator[dict[str, Any]]:
 
 
 def _card(card: Json) -> ModelCard:
-    return ModelCard(card["id"], card.get("owned_by") or "", int(card.get("created") or 0), card)
+    return ModelCard(
+        id=card["id"],
+        owned_by=card.get("owned_by") or "",
+        created=int(card.get("created") or 0),
+        engine=card.get("engine") or "",
+        state=card.get("state") or "",
+        raw=card,
+    )
 
 
 def _request_id(response: httpx.Response) -> str:

@@ -178,11 +178,12 @@ def test_an_unreachable_gateway_says_what_to_do(pictures: Path) -> None:
 
 
 def test_models_are_a_table(gateway: FakeGateway) -> None:
-    """`pecia models` prints ids and owners."""
-    gateway.answer = lambda _: Answer.of({"data": [{"id": "rapid", "owned_by": "pecia", "created": 1}]})
+    """`pecia models` prints ids, who answers for them, and whether it is ready."""
+    card = {"id": "auto", "owned_by": "pecia", "created": 1, "engine": "rapid", "state": "ready"}
+    gateway.answer = lambda _: Answer.of({"data": [card]})
     result = pecia("models", "--api-base", gateway.url)
     assert result.exit_code == 0
-    assert result.stdout.split() == ["model", "owner", "rapid", "pecia"]
+    assert result.stdout.split() == ["model", "engine", "state", "auto", "rapid", "ready"]
 
 
 def test_a_new_key_opens_what_its_lines_describe() -> None:

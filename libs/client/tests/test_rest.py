@@ -180,7 +180,7 @@ def test_lines_are_typed(gateway: FakeGateway) -> None:
     }
     gateway.answer = lambda _: Answer.of(body, x_request_id="r")
     with RestClient(gateway.url) as client:
-        lines = client.lines(PNG, RecognizeOptions("tesseract"))
+        lines = client.lines(PNG, RecognizeOptions("tesseract", languages=("ind", "eng")))
     assert lines.text == "Kopi"
     assert lines.lines[0].polygon.bbox.width == 9
     assert (lines.avg_confidence, lines.processing_time_ms, lines.engine) == (0.9, 12.5, "rapid")
@@ -188,6 +188,7 @@ def test_lines_are_typed(gateway: FakeGateway) -> None:
     assert sent.path == "/v1/ocr"
     assert b'name="file"; filename="picture.png"' in sent.body
     assert b'name="model"\r\n\r\ntesseract' in sent.body
+    assert b'name="languages"\r\n\r\nind,eng' in sent.body
 
 
 def test_models_are_listed(gateway: FakeGateway) -> None:
