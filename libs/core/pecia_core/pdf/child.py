@@ -48,14 +48,17 @@ def _confine(memory_bytes: int) -> None:
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
     ):
-        resource.setrlimit(what, (limit, limit))
+        _, most = resource.getrlimit(what)
+        # A machine that allows less than we do has the last word.
+        lowest = limit if most == resource.RLIM_INFINITY else min(limit, most)
+        resource.setrlimit(what, (lowest, lowest))
 
 
 def _answer_next(requests: BinaryIO, answers: BinaryIO, seconds: float) -> bool:
     lengths = requests.read(frames.LENGTHS_BYTES)
     if len(lengths) < frames.LENGTHS_BYTES:
         return False
-    header, payload = frames.lengths(lengths)
+    header, payload = frames.lengths(lengths, frames.MAX_DOCUMENT_BYTES)
     request = frames.to_child_decoder.decode(requests.read(header))
     data = requests.read(payload)
     _allow(seconds)

@@ -37,7 +37,8 @@ def answer(request: Count | Render, data: bytes) -> tuple[Counted | Drawn, bytes
                 return Counted(len(document)), b""
             return _draw(document, request)
     except pdfium.PdfiumError as error:
-        locked = error.err_code == pdfium_c.FPDF_ERR_PASSWORD
+        # The second is a lock of a kind PDFium does not know, such as a certificate.
+        locked = error.err_code in {pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY}
         raise CannotDraw(Refusal.ENCRYPTED if locked else Refusal.BROKEN) from error
     except MemoryError as error:
         raise CannotDraw(Refusal.OUT_OF_MEMORY) from error

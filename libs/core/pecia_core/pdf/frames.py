@@ -12,9 +12,10 @@ import msgspec
 # Lengths of header and payload.
 _LENGTHS = Struct("!II")
 LENGTHS_BYTES = _LENGTHS.size
+MAX_DOCUMENT_BYTES = 1 << 30
 # What a child says is not trusted: it may have been taken over by the document it reads.
+MAX_PICTURE_BYTES = 128 << 20
 _MAX_HEADER_BYTES = 64 << 10
-_MAX_PAYLOAD_BYTES = 1 << 30
 
 
 class Refusal(StrEnum):
@@ -79,13 +80,13 @@ def head(message: ToChild | FromChild, payload_bytes: int = 0) -> bytes:
     return _LENGTHS.pack(len(header), payload_bytes) + header
 
 
-def lengths(data: bytes) -> tuple[int, int]:
+def lengths(data: bytes, max_payload_bytes: int) -> tuple[int, int]:
     """Bytes of header and payload that follow.
 
     Raises:
         ValueError: more than any honest frame has.
     """
     header, payload = _LENGTHS.unpack(data)
-    if header > _MAX_HEADER_BYTES or payload > _MAX_PAYLOAD_BYTES:
+    if header > _MAX_HEADER_BYTES or payload > max_payload_bytes:
         raise ValueError("a frame is longer than any frame can be")
     return header, payload

@@ -104,7 +104,8 @@ class Child:
         answers = self._process.stdout
         assert answers is not None  # noqa: S101  it was started with a pipe
         try:
-            header, payload = frames.lengths(await answers.readexactly(frames.LENGTHS_BYTES))
+            lengths = await answers.readexactly(frames.LENGTHS_BYTES)
+            header, payload = frames.lengths(lengths, frames.MAX_PICTURE_BYTES)
             said = frames.from_child_decoder.decode(await answers.readexactly(header))
             return said, await answers.readexactly(payload)
         except (EOFError, ConnectionError, ValueError, msgspec.MsgspecError) as error:
