@@ -4,12 +4,10 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from pecia_core.errors import InvalidRequest, TooLarge, UnsupportedDocument
-from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from pecia_gateway.intake.kinds import check_claim
+from pecia_gateway.intake.parts import BrokenBody, Part, PartLimits, read_parts
 from pecia_gateway.intake.upload import Upload
 from pecia_gateway.settings import LimitSettings
 
@@ -45,26 +43,21 @@ async def read_form(request: Request, limits: UploadLimits) -> Form:
     Raises:
         UnsupportedDocument: the body is not multipart, or a file says it is something else than a picture.
         InvalidRequest: the body is broken, or holds no file.
-        TooLarge: a file, or their number, is over the limits.
+        TooLarge: the only file, or the number of files, is over the limits.
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "multipart/form-data":
+    content_type = request.headers.get("content-type", "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type != "multipart/form-data":
         raise UnsupportedDocument(
-            f"This route reads multipart/form-data with a field 'file', not {content_type[:80]!r}. "
+            f"This route reads multipart/form-data with a field 'file', not {media_type[:80]!r}. "
             "Try: curl -F file=@page.png"
         )
+    bounds = PartLimits(limits.max_parts, limits.max_file_bytes, _MAX_FIELD_BYTES)
     try:
-        # Parts larger than a megabyte wait on disk, not in memory; the body limit bounds them all.
-        form = await request.form(
-            max_files=limits.max_parts, max_fields=limits.max_parts, max_part_size=_MAX_FIELD_BYTES
-        )
-    except (MultiPartException, HTTPException) as error:
-        said = getattr(error, "message", None) or getattr(error, "detail", "")
-        raise InvalidRequest(f"The multipart body is broken: {said}") from error
-    try:
-        return await _taken(form, limits)
-    finally:
-        await form.close()
+        parts = await read_parts(content_type, request.stream(), bounds)
+    except BrokenBody as error:
+        raise InvalidRequest(f"The multipart body is broken: {error}.") from error
+    return _taken(parts, limits)
 
 
 async def read_uploads(request: Request, limits: UploadLimits) -> list[Upload]:
@@ -72,32 +65,34 @@ async def read_uploads(request: Request, limits: UploadLimits) -> list[Upload]:
     return (await read_form(request, limits)).uploads
 
 
-async def _taken(form: FormData, limits: UploadLimits) -> Form:
-    files = [value for name in _FILE_FIELDS for value in form.getlist(name) if isinstance(value, UploadFile)]
-    if not files:
+def _taken(parts: list[Part], limits: UploadLimits) -> Form:
+    uploads = [
+        Upload(bytes(part.data), part.media_type, part.filename)
+        for part in parts
+        if part.name in _FILE_FIELDS and part.filename is not None
+    ]
+    if not uploads:
         raise InvalidRequest(
             "The form holds no file: send it in the field 'file'.",
             code="missing_required_parameter",
             param="file",
         )
-    if len(files) > limits.max_files:
+    if len(uploads) > limits.max_files:
         raise TooLarge(
-            f"The form holds {len(files)} files; at most {limits.max_files} are read at once.",
+            f"The form holds {len(uploads)} files; at most {limits.max_files} are read at once.",
             code="request_too_large",
             param="file",
         )
-    uploads = [await _upload(file, limits.max_file_bytes) for file in files]
-    if len(uploads) == 1:
-        check_claim(uploads[0], param="file")
-    return Form(uploads, {name: value for name, value in form.items() if isinstance(value, str)})
+    if len(uploads) == 1:  # of several files each has an outcome of its own, later
+        _check(uploads[0], limits.max_file_bytes)
+    fields = {part.name: part.data.decode("utf-8", "replace") for part in parts if part.filename is None}
+    return Form(uploads, fields)
 
 
-async def _upload(file: UploadFile, max_bytes: int) -> Upload:
-    data = await file.read(max_bytes + 1)
-    if len(data) > max_bytes:
+def _check(upload: Upload, max_bytes: int) -> None:
+    if len(upload.data) > max_bytes:
         raise TooLarge(
             f"The file has more than the {max_bytes:,} bytes allowed. Send it smaller, or as JPEG.",
             param="file",
         )
-    media_type = (file.content_type or "").partition(";")[0].strip().lower()
-    return Upload(data, media_type, file.filename or "")
+    check_claim(upload, param="file")
