@@ -5,7 +5,7 @@ BIN := .venv/bin
 PACKAGES := pecia_core pecia_client pecia_ocr pecia_gateway pecia_ui pecia_standalone
 TESTS := $(wildcard libs/*/tests services/*/tests) tests
 
-.PHONY: help up install lint type contracts pytest test quality protos check-protos baseline lock clean
+.PHONY: help up install lint type contracts pytest test quality protos check-protos docs baseline lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ protos: ## Generate the stubs in protos/gen again
 check-protos: ## Fail where protos/gen is not what the .proto files say
 	@rm -rf build/protos && scripts/protos build/protos
 	@diff -r -x __pycache__ build/protos protos/gen || { echo "The stubs are stale: make protos"; exit 1; }
+
+docs: ## Write docs/API.md and docs/CONFIG.md again, from the code
+	$(BIN)/python scripts/api_reference.py docs/API.md
+	$(BIN)/python scripts/settings_reference.py docs/CONFIG.md
 
 baseline: ## After a release: what later contracts may not break
 	cd protos && ../$(BIN)/buf build -o baseline.binpb

@@ -22,5 +22,6 @@ class ClientSettings(BaseSettings):
     api_timeout_s: float = Field(
         300.0,
         gt=0,
+        validation_alias=AliasChoices("PECIA_API_TIMEOUT_S", "PECIA_API__TIMEOUT_S"),
         description="Seconds one file may take: as long as the service itself lets a page run.",
     )

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 DOMAIN = "pecia.dev"
 _OURS = "/pecia.ocr.v1."
 _MAX_REQUEST_ID = 128
-_STATUS = {
+STATUS = {
     errors.InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
     errors.InvalidDocument: grpc.StatusCode.INVALID_ARGUMENT,
     errors.UnsupportedDocument: grpc.StatusCode.INVALID_ARGUMENT,
@@ -125,7 +125,7 @@ class CallBoundary(grpc.aio.ServerInterceptor):
     async def _abort(self, context: Context, error: errors.PeciaError) -> None:
         status = to_status(error)
         details: Trailers = (("grpc-status-details-bin", status.SerializeToString()),)
-        code = _STATUS[errors.ERROR_CODES[error.code]]
+        code = STATUS[errors.ERROR_CODES[error.code]]
         await context.abort(code, error.message, (*self._trailers(), *details))
 
 
@@ -162,7 +162,7 @@ def to_status(error: errors.PeciaError) -> status_pb2.Status:
         delay = Duration()
         delay.FromMilliseconds(int(error.retry_after * 1000))
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
-    code = _STATUS[errors.ERROR_CODES[error.code]]
+    code = STATUS[errors.ERROR_CODES[error.code]]
     packed = [AnyMessage() for _ in details]
     for message, detail in zip(packed, details, strict=True):
         message.Pack(detail)

@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     ui: bool = Field(default=True, description="Also start the page.")
     logs: Path = Field(
         default_factory=lambda: _state_folder() / "logs",
+        json_schema_extra={"default_text": "`~/.local/state/pecia/logs`"},
         description="Folder of one log file per service. Each is turned over at 10 MiB; one old one is kept.",
     )
     start_timeout_s: float = Field(
