@@ -33,7 +33,7 @@ def flags(settings: Settings) -> list[str]:
         "theme.light.backgroundColor": "#fbfbfd",
         "theme.light.secondaryBackgroundColor": "#f0f2f7",
         "theme.light.textColor": "#1c2130",
-        "theme.dark.primaryColor": "#6ea3ff",
+        "theme.dark.primaryColor": "#3672da",
         "theme.dark.backgroundColor": "#14171f",
         "theme.dark.secondaryBackgroundColor": "#1f2430",
         "theme.dark.textColor": "#e8ebf2",

@@ -8,6 +8,7 @@ finished picture to stdout.
 import json
 import math
 import resource
+import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ _MAX_MEMORY_BYTES = 3 * 1024**3
 _MAX_CPU_S = 60
 _FILL_ALPHA = 36
 _JPEG_QUALITY = 90
+# Pixels around a number, both sides together; and the least height of a number.
+_TAG_MARGIN = 6
+_LEAST_TAG = 11
 _ORIENTATION = 0x0112
 _LYING = (5, 6, 7, 8)
 # Quarter turns clockwise; PIL counts the other way round.
@@ -68,7 +72,7 @@ def drawn(picture: Image.Image, sheet: Sheet) -> Image.Image:
         (mark, [_placed(point, page, canvas.size, sheet.turn) for point in mark.polygon])
         for mark in sheet.marks
     ]
-    pen = _Pen(canvas)
+    pen = _Pen(canvas, [_height(corners) for _, corners in marks])
     for mark, corners in marks:
         pen.outline(corners, DOUBTFUL if mark.doubtful else CONFIDENT, dashed=mark.doubtful)
     if sheet.numbers:
@@ -118,11 +122,13 @@ def _placed(point: Point, page: tuple[int, int], canvas: tuple[int, int], turn: 
 class _Pen:
     """Draws in widths that suit the canvas: thin lines on small pictures, thicker ones on large."""
 
-    def __init__(self, canvas: Image.Image) -> None:
+    def __init__(self, canvas: Image.Image, heights: Sequence[float]) -> None:
         self._draw = ImageDraw.Draw(canvas, "RGBA")
         self._size = canvas.size
         self._width = max(2, round(max(canvas.size) / 600))
-        self._font = ImageFont.load_default(max(14, round(max(canvas.size) / 60)))
+        # No taller than most boxes, so that the numbers of close lines stand apart.
+        fitting = statistics.median(heights) - _TAG_MARGIN if heights else 0
+        self._font = ImageFont.load_default(max(_LEAST_TAG, min(max(canvas.size) / 45, fitting)))
 
     def outline(self, corners: Sequence[Point], colour: str, *, dashed: bool) -> None:
         """A tinted box whose edge has a white halo, so that it shows on dark and on light."""
@@ -139,11 +145,15 @@ class _Pen:
         left = min(corner[0] for corner in corners)
         bottom = max(corner[1] for corner in corners)
         x0, y0, x1, y1 = self._draw.textbbox((0, 0), text, self._font)
-        width, height = x1 - x0 + 8, y1 - y0 + 8
+        width, height = x1 - x0 + _TAG_MARGIN, y1 - y0 + _TAG_MARGIN
         x = max(0.0, left - width - self._width - 1)
         y = min(max(0.0, (top + bottom - height) / 2), self._size[1] - height)
         self._draw.rounded_rectangle((x, y, x + width, y + height), 3, fill=colour, outline=HALO)
-        self._draw.text((x + 4 - x0, y + 4 - y0), text, "white", self._font)
+        self._draw.text((x + _TAG_MARGIN / 2 - x0, y + _TAG_MARGIN / 2 - y0), text, "white", self._font)
+
+
+def _height(corners: Sequence[Point]) -> float:
+    return max(y for _, y in corners) - min(y for _, y in corners)
 
 
 def _dashes(start: Point, end: Point, step: float) -> Iterator[tuple[Point, Point]]:

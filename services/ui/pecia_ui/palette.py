@@ -2,5 +2,5 @@
 
 # Blue and orange stay apart for every kind of colour vision; doubtful boxes are dashed as well.
 CONFIDENT = "#1d5fd0"
-DOUBTFUL = "#d9480f"
+DOUBTFUL = "#c2410c"
 HALO = "#ffffff"

@@ -318,3 +318,10 @@ def test_a_picture_nobody_can_open_is_left_to_the_gateway(gateway: StandIn, site
 def unescaped(site: AppTest) -> str:
     """The errors on the page as people read them."""
     return "\n".join(element.value for element in site.error).replace("\\", "")
+
+
+def test_a_page_of_guesses_is_not_called_good(gateway: StandIn, site: AppTest) -> None:
+    """More than a third below the threshold: a writing the engine does not know looks like that."""
+    gateway.answer = lambda _asked: reading(page(LINES, confidence=0.5))
+    submit(upload(site))
+    assert "3 of 3 lines are uncertain" in site.warning[0].value

@@ -56,7 +56,7 @@ def show_badge(known: Inventory) -> None:
 def show_address(known: Inventory, gateway: Gateway) -> None:
     """Which gateway this page asks, and why it cannot."""
     with st.sidebar:
-        st.caption(f"Gateway: {gateway.base}")
+        st.caption(f"Gateway: `{gateway.base}`")
         if known.error is not None:
             st.caption(known.error.message)
 

@@ -9,6 +9,7 @@ from pecia_ui.drawing import CannotDraw, drawn_apart, sheet_of
 from pecia_ui.overlay import Sheet
 from pecia_ui.palette import CONFIDENT, DOUBTFUL
 from pecia_ui.reading import Reading
+from pecia_ui.views.result import lines
 from pecia_ui.visit import Picture, Visit
 
 _TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"]
@@ -71,7 +72,7 @@ def _drawn(visit: Visit, picture: Picture, sheet: Sheet) -> bytes:
 
 
 def _described(reading: Reading) -> str:
-    return f"The picture with boxes around {len(reading.regions)} lines of text"
+    return f"The picture with boxes around {lines(len(reading.regions))} of text"
 
 
 def _legend(reading: Reading, threshold: int) -> str:

@@ -14,20 +14,22 @@ from pecia_ui.visit import Outcome
 # Beyond Markdown, Streamlit knows pictures from elsewhere, formulas, icons and colours: all of them
 # would show something that is not on the paper.
 _STREAMLIT_MARKUP = re.compile(r"(?<!\\)(!(?=\[)|\$|:(?=\S))")
+# Share of doubtful lines above which the whole page is in doubt.
+_MANY = 1 / 3
 _TIMINGS = {
     "decode_ms": "opening the picture",
     "queue_ms": "waiting",
     "engine_ms": "reading",
     "total_ms": "service in all",
 }
-# Codes of warnings that matter to everybody; the others are told in the details.
-_QUIET = ("model_size_ignored", "unused_parameter", "unsupported_parameter")
+# Codes of warnings that the page says in its own words, or that matter to few; the details have them.
+_QUIET = ("model_size_ignored", "engine_fallback")
 
 
-def show(outcome: Outcome, picture_name: str) -> None:
-    """The reading, or what went wrong."""
+def show(outcome: Outcome, picture_name: str, threshold: float) -> None:
+    """The reading, or what went wrong; lines below the confidence `threshold` (0.0 to 1.0) are doubtful."""
     if outcome.reading is not None:
-        _reading(outcome, outcome.reading, picture_name)
+        _reading(outcome, outcome.reading, picture_name, threshold)
     if outcome.error is not None:
         error(outcome.error)
         if outcome.partial:
@@ -56,9 +58,10 @@ def _step(failure: UiError) -> str:
     return (failure.next_step + wait).strip()
 
 
-def _reading(outcome: Outcome, reading: Reading, picture_name: str) -> None:
+def _reading(outcome: Outcome, reading: Reading, picture_name: str, threshold: float) -> None:
     st.success(f"Processing complete! {_summary(outcome, reading)}", icon=":material/check_circle:")
     _notices(reading)
+    _doubts(reading, threshold)
     if reading.is_blank:
         st.info("No text was found on this page.", icon=":material/draft:")
     else:
@@ -70,7 +73,7 @@ def _reading(outcome: Outcome, reading: Reading, picture_name: str) -> None:
 def _summary(outcome: Outcome, reading: Reading) -> str:
     confidence = reading.confidence
     parts = [
-        f"{len(reading.regions)} lines" if reading.regions else "",
+        lines(len(reading.regions)) if reading.regions else "",
         f"in {outcome.seconds:.1f} s",
         f"by {reading.engine}" if reading.engine else "",
         f"· confidence {confidence:.0%}" if confidence is not None else "",
@@ -92,6 +95,16 @@ def _notices(reading: Reading) -> None:
             st.caption(f":material/info: {_plain(message)}")
 
 
+def _doubts(reading: Reading, threshold: float) -> None:
+    doubtful = sum(region.is_doubtful(threshold) for region in reading.regions)
+    if doubtful > len(reading.regions) * _MANY:
+        st.warning(
+            f"{doubtful} of {lines(len(reading.regions))} are uncertain: compare them with the picture. "
+            "The writing may be one that this engine does not read.",
+            icon=":material/visibility:",
+        )
+
+
 def _text(outcome: Outcome, reading: Reading) -> None:
     is_markdown = outcome.task_type == MARKDOWN
     names = ["Text", *(["Preview"] if is_markdown else []), "Lines"]
@@ -101,7 +114,12 @@ def _text(outcome: Outcome, reading: Reading) -> None:
     if is_markdown:
         tabs["Preview"].container(border=True).markdown(presentable(reading.text))
     with tabs["Lines"]:
-        _lines(reading)
+        _table(reading)
+
+
+def lines(count: int) -> str:
+    """1 line, 2 lines."""
+    return f"{count} line" if count == 1 else f"{count} lines"
 
 
 def presentable(markdown: str) -> str:
@@ -113,7 +131,7 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_\[\]$:#<>!|~])", r"\\\1", text)
 
 
-def _lines(reading: Reading) -> None:
+def _table(reading: Reading) -> None:
     rows = [
         {"#": number, "Text": region.text, "Confidence": region.confidence}
         for number, region in enumerate(reading.regions, start=1)
@@ -133,7 +151,7 @@ def _downloads(outcome: Outcome, reading: Reading, picture_name: str) -> None:
             ("Text", "Markdown", "JSON"), files(reading, outcome.task_type, picture_name), strict=True
         ):
             st.download_button(
-                f"Download {label}" if label == "Text" else label,
+                "Download text" if label == "Text" else label,
                 file.content,
                 file_name=file.name,
                 mime=file.media_type,

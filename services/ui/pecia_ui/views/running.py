@@ -11,6 +11,7 @@ from pecia_ui.asking import Ask
 from pecia_ui.client import Gateway
 from pecia_ui.errors import Broken, UiError
 from pecia_ui.reading import Reading
+from pecia_ui.views.result import lines
 from pecia_ui.visit import Outcome, Picture, Visit
 
 _log = logging.getLogger(__name__)
@@ -63,8 +64,8 @@ async def _watched(gateway: Gateway, ask: Ask, text: list[str]) -> Reading:
 
 
 def _show(count: DeltaGenerator, shown: DeltaGenerator, text: str) -> None:
-    lines = sum(1 for line in text.splitlines() if line.strip())
-    count.caption(f"{lines} lines so far" if lines else "Waiting for the first line")
+    read = sum(1 for line in text.splitlines() if line.strip())
+    count.caption(f"{lines(read)} so far" if read else "Waiting for the first line")
     if text:
         shown.code(text, language=None, wrap_lines=True)
 

@@ -68,7 +68,7 @@ def _outcome(visit: Visit, chosen: Picture, places: _Places, threshold: float) -
         places.text.info("Ready. Press “Read the picture”.", icon=":material/arrow_upward:")
         return
     with places.text.container():
-        result.show(outcome, chosen.name)
+        result.show(outcome, chosen.name, threshold)
     if outcome.reading is None or not outcome.reading.regions:
         _preview(visit, chosen, places)
         return
