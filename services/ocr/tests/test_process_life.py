@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import grpc
 import psutil
@@ -53,7 +54,7 @@ class Service:
     def workers(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
-    def request(self, data: bytes, **options: str) -> ocr_pb2.RecognizeRequest:
+    def request(self, data: bytes, **options: Any) -> ocr_pb2.RecognizeRequest:
         return ocr_pb2.RecognizeRequest(
             picture=ocr_pb2.Picture(encoded=data), options=ocr_pb2.RecognizeOptions(**options)
         )

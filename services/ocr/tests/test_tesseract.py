@@ -4,6 +4,7 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import psutil
@@ -21,7 +22,7 @@ from pecia_ocr.engines.tesseract.program import installed
 HEAD = "level\tpage_num\tblock_num\tpar_num\tline_num\tword_num\tleft\ttop\twidth\theight\tconf\ttext\n"
 
 
-def loaded(**settings: float) -> TesseractEngine:
+def loaded(**settings: Any) -> TesseractEngine:
     """An engine ready to read."""
     engine = TesseractEngine(**settings)
     engine.load(lambda _: None)
