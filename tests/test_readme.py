@@ -74,6 +74,18 @@ def test_block(heading: str, stack: Any) -> None:
     assert not missing, done.stdout
 
 
+def test_troubles_are_told_with_their_remedies() -> None:
+    """What the table quotes is what the programs say, and the flags and settings it names exist."""
+    _, _, table = _README.partition("## When something is wrong")
+    table, _, _ = table.partition("\n## ")
+    sources = "".join(path.read_text() for path in (_ROOT / "services" / "standalone").rglob("*.py"))
+    sources += (_ROOT / "scripts" / "install").read_text() + (_ROOT / "docs" / "CONFIG.md").read_text()
+    assert "is taken" in sources
+    assert "Python's venv module is missing" in sources
+    for name in (*re.findall(r"--[a-z]+(?:-[a-z]+)*", table), *re.findall(r"PECIA_[A-Z_]+", table)):
+        assert name in sources, name
+
+
 def test_links_lead_somewhere() -> None:
     """Every file the README points at exists."""
     targets = re.findall(r"\]\(([^)#]+)\)", _README)
