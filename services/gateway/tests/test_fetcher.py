@@ -4,14 +4,12 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 from pecia_core.errors import InvalidRequest, PeciaError, TooLarge
-from pecia_gateway.intake.addresses import is_public
 from pecia_gateway.intake.fetcher import Fetcher
 from pecia_gateway.settings import FetchSettings
 
@@ -85,89 +83,6 @@ async def test_a_private_address_is_refused_unless_it_was_named() -> None:
     assert (error.code, error.param, asked) == ("invalid_image_url", "url", [])
 
 
-@pytest.mark.parametrize(
-    "host",
-    ["localhost", "127.0.0.1", "[::1]", "0.0.0.0", "10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1"]
-    + [
-        "2130706433",
-        "0x7f000001",
-        "0177.0.0.1",
-        "127.1",
-        "[::ffff:127.0.0.1]",
-        "[64:ff9b::7f00:1]",
-        "[fd00::1]",
-    ]
-    + ["[fe80::1]", "224.0.0.1", "255.255.255.255", "[2002:7f00:1::]", "192.0.2.1", "198.18.0.1"],
-)
-async def test_every_disguise_of_a_private_address_is_refused(host: str) -> None:
-    """By what it resolves to, however it is written."""
-    error = await _refusal(_fetcher(allowed_private_hosts=()), f"http://{host}/")
-    assert error.code in {"invalid_image_url", "failed_to_download_image"}
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "0.0.0.0",
-        "10.0.0.1",
-        "100.64.0.1",
-        "127.0.0.2",
-        "169.254.169.254",
-        "172.31.0.1",
-        "192.0.0.8",
-        "192.0.2.1",
-    ]
-    + ["192.88.99.1", "192.168.0.1", "198.18.0.1", "203.0.113.9", "224.0.0.1", "240.0.0.1", "255.255.255.255"]
-    + ["::", "::1", "::7f00:1", "::ffff:10.0.0.1", "::ffff:0:7f00:1", "64:ff9b::a00:1", "64:ff9b:1::808:808"]
-    + [
-        "100::1",
-        "2001::1",
-        "2001:2::1",
-        "2001:10::1",
-        "2001:0:7f00:1::f7f7:f7f7",
-        "2001:db8::1",
-        "2002:7f00:1::",
-    ]
-    + ["3fff::1", "5f00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1"],
-)
-def test_what_is_not_public(address: str) -> None:
-    """Private, local, shared, reserved, multicast, examples, tunnels, and the same in other clothes."""
-    assert not is_public(ip_address(address))
-
-
-@pytest.mark.parametrize(
-    "address", ["93.184.216.34", "8.8.8.8", "2606:2800:220:1::1", "::ffff:8.8.8.8", "64:ff9b::808:808"]
-)
-def test_what_is_public(address: str) -> None:
-    """The guard is not a wall."""
-    assert is_public(ip_address(address))
-
-
-@pytest.mark.parametrize(
-    "url", ["file:///etc/passwd", "ftp://example.org/a", "gopher://a", "http://", "https://u@h/"]
-)
-async def test_other_schemes_and_odd_urls_are_refused(url: str) -> None:
-    """Only https, http where allowed, and no user names."""
-    assert (await _refusal(_fetcher(), url)).code == "invalid_image_url"
-
-
-async def test_http_is_off_by_default() -> None:
-    """Anybody on the way could change the picture."""
-    assert (
-        await _refusal(_fetcher(allow_http=False), "http://example.org/a.png")
-    ).code == "invalid_image_url"
-
-
-async def test_a_port_that_is_not_on_the_list_is_refused() -> None:
-    """A public host's database is no picture."""
-
-    async def public(_host: str, _port: int) -> list[str]:
-        return ["93.184.216.34"]
-
-    fetcher = Fetcher(FetchSettings(allow_http=True), _MAX, public)
-    assert (await _refusal(fetcher, "http://example.org:5432/")).code == "invalid_image_url"
-
-
 async def test_the_checked_address_is_the_one_that_is_asked() -> None:
     """A name that answers differently the second time is looked up once only."""
     answers = iter([["127.0.0.1"], ["169.254.169.254"]])
@@ -181,16 +96,6 @@ async def test_the_checked_address_is_the_one_that_is_asked() -> None:
         upload = await Fetcher(settings, _MAX, rebinding).fetch(f"http://evil.example:{port}/", param="url")
     assert upload.data == b"picture"
     assert next(answers) == ["169.254.169.254"]
-
-
-async def test_one_private_address_among_public_ones_is_refused() -> None:
-    """It is an attack, not an alternative."""
-
-    async def mixed(_host: str, _port: int) -> list[str]:
-        return ["93.184.216.34", "10.0.0.1"]
-
-    error = await _refusal(Fetcher(FetchSettings(), _MAX, mixed), "https://mixed.example/")
-    assert error.code == "invalid_image_url"
 
 
 async def test_redirects_are_followed_and_each_is_checked() -> None:
@@ -239,15 +144,6 @@ async def test_what_is_no_answer_is_a_failed_download(head: bytes) -> None:
     assert error.code == "failed_to_download_image"
 
 
-@pytest.mark.parametrize("host", ["a..b", "a" * 70 + ".com", ".", "exa mple.com", "-a", "[v1.x]"])
-async def test_what_can_be_no_name_is_no_crash(host: str) -> None:
-    """Codecs and resolvers complain in ways of their own."""
-    assert (await _refusal(_fetcher(), f"http://{host}/")).code in {
-        "failed_to_download_image",
-        "invalid_image_url",
-    }
-
-
 async def test_a_promise_of_too_much_is_not_waited_for() -> None:
     """The head says it: not a byte of the body is read."""
     async with _web(lambda _: _reply("200 OK", f"Content-Length: {_MAX + 1}")) as (base, _):
@@ -260,17 +156,6 @@ async def test_a_head_that_drips_is_left() -> None:
     async with _web(lambda _: b"HTTP/1.1 200 OK\r\nX-Slow: ", drip=True) as (base, _):
         error = await _refusal(_fetcher(timeout_s=0.3), base)
     assert error.code == "failed_to_download_image"
-
-
-async def test_a_name_that_takes_forever_is_left() -> None:
-    """Looking a name up counts against the same time."""
-
-    async def never(_host: str, _port: int) -> list[str]:
-        await asyncio.sleep(60)
-        return []
-
-    fetcher = Fetcher(FetchSettings(timeout_s=0.2), _MAX, never)
-    assert (await _refusal(fetcher, "https://slow.example/")).code == "failed_to_download_image"
 
 
 async def test_downloads_at_once_are_bounded() -> None:

@@ -9,14 +9,10 @@ from typing import Any
 import grpc
 import pytest
 import trustme
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.rpc import error_details_pb2, status_pb2
 from pecia_core.errors import EngineFailed, NotFound, Overloaded, PeciaError, Unauthenticated, Unavailable
 from pecia_core.recognition import Delta, Recognition, RecognizeOptions, Started
 from pecia_core.vocabulary import EngineName, EngineState
 from pecia_gateway.ocr_client import Call, OcrClient
-from pecia_gateway.ocr_client.addresses import Endpoint, parse_target, resolve
-from pecia_gateway.ocr_client.failures import Verdict, understand
 from pecia_gateway.ocr_client.testing import Script, ScriptedOcr, engine_description, serving
 from pecia_gateway.settings import ClientTlsSettings, OcrSettings
 
@@ -253,64 +249,6 @@ async def test_mutual_tls(tls: tuple[ClientTlsSettings, grpc.ServerCredentials])
                 await read(**stranger)
 
 
-def _rpc_error(
-    code: grpc.StatusCode, details: str = "", trailers: tuple[tuple[str, bytes], ...] = ()
-) -> grpc.aio.AioRpcError:
-    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(*trailers), details)
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "verdict"),
-    [
-        ("INVALID_ARGUMENT", "invalid_request", Verdict.FINAL),
-        ("UNAUTHENTICATED", "invalid_api_key", Verdict.FINAL),
-        ("PERMISSION_DENIED", "permission_denied", Verdict.FINAL),
-        ("NOT_FOUND", "not_found", Verdict.FINAL),
-        ("RESOURCE_EXHAUSTED", "queue_full", Verdict.REFUSED),
-        ("FAILED_PRECONDITION", "model_loading", Verdict.FINAL),
-        ("DEADLINE_EXCEEDED", "inference_timeout", Verdict.FINAL),
-        ("UNAVAILABLE", "engine_unavailable", Verdict.UNREACHABLE),
-        ("CANCELLED", "engine_unavailable", Verdict.UNREACHABLE),
-        ("INTERNAL", "server_error", Verdict.FINAL),
-        ("UNKNOWN", "server_error", Verdict.FINAL),
-    ],
-)
-def test_plain_statuses_have_a_meaning(status: str, code: str, verdict: Verdict) -> None:
-    """Servers that attach no details are understood by their status."""
-    failure = understand(_rpc_error(grpc.StatusCode[status], "said"))
-    assert (failure.error.code, failure.verdict) == (code, verdict)
-
-
-def test_what_a_broken_server_says_is_not_repeated() -> None:
-    """Internal errors hold paths and addresses."""
-    error = understand(_rpc_error(grpc.StatusCode.INTERNAL, "/srv/secret.py line 7")).error
-    assert "secret" not in error.message
-
-
-def test_grpcs_own_size_limit_is_no_full_queue() -> None:
-    """It comes as RESOURCE_EXHAUSTED, but no other pod and no later time would help."""
-    details = "CLIENT: Sent message larger than max (70000000 vs. 67108864)"
-    failure = understand(_rpc_error(grpc.StatusCode.RESOURCE_EXHAUSTED, details))
-    assert (failure.error.code, failure.verdict) == ("image_file_too_large", Verdict.FINAL)
-
-
-@pytest.mark.parametrize("broken", [b"\xff\xff\xff", b""])
-def test_broken_details_leave_the_plain_status(broken: bytes) -> None:
-    """A proxy may mangle them."""
-    trailers = (("grpc-status-details-bin", broken),)
-    failure = understand(_rpc_error(grpc.StatusCode.NOT_FOUND, "gone", trailers))
-    assert failure.error.code == "not_found"
-
-
-def test_details_of_other_domains_are_not_ours() -> None:
-    """Their words mean something else."""
-    detail = AnyMessage()
-    detail.Pack(error_details_pb2.ErrorInfo(reason="invalid_pdf", domain="example.org"))
-    packed = status_pb2.Status(details=[detail]).SerializeToString()
-    failure = understand(_rpc_error(grpc.StatusCode.UNAVAILABLE, "", (("grpc-status-details-bin", packed),)))
-    assert failure.error.code == "engine_unavailable"
-
-
 @pytest.mark.parametrize(
     "error",
     [
@@ -349,30 +287,3 @@ async def test_a_key_that_metadata_cannot_carry_is_left_out(client_of: Start, be
     await client.recognize(b"page", _OPTIONS, Call("req", "t\u00e9nant", 5.0, bearer))
     assert "authorization" not in pod.seen[0].metadata
     assert pod.seen[0].metadata["x-pecia-tenant"] == "t%C3%A9nant"
-
-
-def test_a_target_is_names_and_ports() -> None:
-    """Several, with and without port, in brackets, with gRPC's prefix."""
-    assert parse_target("ocr:1, dns:///[::1]:2,pods.svc ,") == (
-        Endpoint("ocr", 1),
-        Endpoint("::1", 2),
-        Endpoint("pods.svc", 50051),
-    )
-
-
-@pytest.mark.parametrize("target", ["ocr:port", ":50051", "[::1]:x"])
-def test_what_is_no_target_stops_the_start(target: str) -> None:
-    """Better now than at the first page."""
-    with pytest.raises(ValueError, match="name:port"):
-        parse_target(target)
-
-
-async def test_a_pod_with_two_families_is_one_pod() -> None:
-    """IPv4 where there is any; else what there is."""
-
-    async def lookup(host: str) -> list[str]:
-        return ["::1", "10.0.0.1"] if host == "both" else ["::1"]
-
-    found = await resolve(parse_target("both:1,six:2"), lookup)
-    assert found is not None
-    assert {str(address) for address in found} == {"10.0.0.1:1", "[::1]:2"}
