@@ -199,6 +199,7 @@ class TestRefusals:
         page = await renderer.render(encrypted(pdf_of, BLACK_SQUARE, b""), 0, 72)
         assert seen(page).getpixel((100, 100)) == (0, 0, 0)
 
+    @pytest.mark.slow
     async def test_a_memory_bomb_costs_its_own_call_alone(
         self, renderer: PdfRenderer, pdf_of: Callable[..., bytes]
     ) -> None:
