@@ -19,6 +19,7 @@ import httpx
 import pytest
 from pecia_ui.palette import CONFIDENT
 from pecia_ui.testing import StandIn, page, reading, stand_in
+from pecia_ui.views import head
 from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright, expect
 
@@ -134,6 +135,8 @@ async def test_upload_read_and_download(real_url: str, tab: Page, receipt: bytes
     """A picture goes in; text and boxes come on screen; files come out, and the result stays."""
     await tab.goto(real_url)
     await expect(tab).to_have_title("pecia: text from pictures")
+    icon = await tab.locator("link[rel~=icon]").get_attribute("href")
+    assert await tab.evaluate("icon => fetch(icon).then(answer => answer.text())", icon) == head.ICON
     await expect(tab.get_by_role("button", name="Read the picture")).to_be_disabled()
     files = [{"name": "receipt.png", "mimeType": "image/png", "buffer": receipt}]
     await tab.locator("input[type=file]").set_input_files(files)  # type: ignore[arg-type]

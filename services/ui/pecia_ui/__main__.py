@@ -1,5 +1,6 @@
 """`python -m pecia_ui`: serve the page; settings come from the environment (docs/CONFIG.md)."""
 
+import math
 from pathlib import Path
 
 from streamlit.web import cli
@@ -19,7 +20,7 @@ def flags(settings: Settings) -> list[str]:
         "server.headless": "true",
         "server.fileWatcherType": "none",
         "server.runOnSave": "false",
-        "server.maxUploadSize": settings.max_upload_mb,
+        "server.maxUploadSize": math.ceil(settings.max_upload_mb),  # Streamlit knows whole ones only
         "browser.gatherUsageStats": "false",
         # The welcome asks a server outside for this machine's address.
         "logger.hideWelcomeMessage": "true",

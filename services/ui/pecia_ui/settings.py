@@ -47,9 +47,9 @@ class Settings(BaseSettings):
     port: int = Field(
         8501, ge=1, le=65535, validation_alias=AliasChoices("PECIA_UI__PORT"), description="TCP port."
     )
-    max_upload_mb: int = Field(
-        10,
-        ge=1,
+    max_upload_mb: float = Field(
+        10.0,
+        gt=0,
         validation_alias=AliasChoices("PECIA_UI__MAX_UPLOAD_MB", "MAX_UPLOAD_MB"),
         description="MiB of one picture; the gateway's own limit, so that nobody uploads in vain.",
     )

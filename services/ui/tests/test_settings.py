@@ -1,6 +1,7 @@
 """What the environment may say."""
 
 import pytest
+from pecia_ui.__main__ import flags
 from pecia_ui.settings import Settings
 from pydantic import ValidationError
 
@@ -52,6 +53,12 @@ def test_the_key_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings end up in logs."""
     monkeypatch.setenv("PECIA_API__KEY", "pk-secret")
     assert "pk-secret" not in repr(Settings())
+
+
+def test_an_upload_limit_may_be_a_fraction_as_the_gateways_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They share a name; Streamlit counts in whole ones, so the gateway refuses what is between."""
+    monkeypatch.setenv("MAX_UPLOAD_MB", "0.5")
+    assert "--server.maxUploadSize=1" in flags(Settings())
 
 
 def test_every_field_says_why() -> None:
