@@ -20,7 +20,7 @@ from pecia_core.recognition import (
 from pecia_core.vocabulary import BlockKind, FinishReason, ModelSize, Priority, TaskType
 
 # Machines that run the tests are shared: a slow example is no failure, and examples do not change by chance.
-settings.register_profile("pecia", deadline=None, derandomize=True, max_examples=60)
+settings.register_profile("pecia", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("pecia")
 
 # The contract carries coordinates and confidences as 32-bit floats.
