@@ -84,7 +84,8 @@ async def test_more_free_slots_win_among_equals(client_of: Start) -> None:
 async def test_equal_pods_take_turns(client_of: Start) -> None:
     """One call after the other does not wear out the first pod of the list."""
     pods = [_pod(), _pod(), _pod()]
-    client = await client_of(*pods)
+    client = await client_of(*pods, resolve_interval_s=600)
+    await client.describe()
     for _ in range(6):
         await client.recognize(b"page", _OPTIONS, _CALL)
     assert [len(pod.seen) for pod in pods] == [2, 2, 2]
