@@ -1,10 +1,10 @@
-"""Which way up the page stands: a few lines are read both ways and the more certain way wins.
+"""Which way up the page stands: a few lines are read, and read again turned, until one way is sure.
 
 Decided for the page, not for the line: a classifier that looks at one line alone turns upright
 lines around often enough to ruin a page.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pecia_ocr.engines.rapid.detection import Quad
@@ -12,8 +12,12 @@ from pecia_ocr.engines.rapid.recognition import Reading
 from pecia_ocr.engines.rapid.strips import sides, turned
 
 _VOTERS = 5
-_MARGIN = 0.02
+# Measured on receipts, pages, scans and photos in four positions: nearly every page is read with more
+# than 0.93 the right way up, none with more than 0.8 the wrong way. Only a word like NOON is sure both ways.
+_SURE = 0.9
+_MARGIN = 0.1
 _ELONGATED = 1.5
+_LINE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +37,29 @@ def vote(quads: Sequence[Quad], read: Callable[[Quad], Reading]) -> Verdict:
     """
     sideways = _sideways(quads)
     voters = _voters(quads, sideways=sideways)
-    first, second = (90, 270) if sideways else (0, 180)
-    readings = {
-        rotation: {index: read(turned(quads[index], rotation)) for index in voters}
-        for rotation in (first, second)
-    }
-    # An upright page is the rule: it takes evidence to turn one.
+
+    def ask(rotation: int) -> Verdict:
+        return Verdict(rotation, {index: read(turned(quads[index], rotation)) for index in voters})
+
+    first = ask(90 if sideways else 0)
+    if not voters or _certainty(first) >= _SURE:
+        return first
+    second = ask(first.rotation + 180)
+    # An upright page is the rule: it takes evidence to turn one upside down.
     margin = 0.0 if sideways else _MARGIN
-    ahead = _certainty(readings[second].values()) - _certainty(readings[first].values())
-    winner = second if ahead > margin else first
-    return Verdict(winner, readings[winner])
+    return second if _certainty(second) > _certainty(first) + margin else first
 
 
 def _sideways(quads: Sequence[Quad]) -> bool:
-    """Whether more text runs up or down than across, by length."""
-    wide = tall = 0.0
+    """Whether more text runs up or down than across, by length; a slim letter is no line."""
+    wide = tall = steepest = 0.0
     for across, down in map(sides, quads):
         if across >= _ELONGATED * down:
             wide += across
         elif down >= _ELONGATED * across:
             tall += down
-    return tall > wide
+            steepest = max(steepest, down / max(across, 1.0))
+    return tall > wide and steepest >= _LINE
 
 
 def _voters(quads: Sequence[Quad], *, sideways: bool) -> list[int]:
@@ -65,10 +71,8 @@ def _voters(quads: Sequence[Quad], *, sideways: bool) -> list[int]:
     return along[begin : begin + _VOTERS]
 
 
-def _certainty(readings: Iterable[Reading]) -> float:
+def _certainty(verdict: Verdict) -> float:
     """Mean confidence, each line weighing as much as it has characters."""
-    listed = list(readings)
-    characters = sum(len(reading.text) for reading in listed)
-    if not characters:
-        return 0.0
-    return sum(reading.confidence * len(reading.text) for reading in listed) / characters
+    readings = verdict.readings.values()
+    characters = sum(len(reading.text) for reading in readings)
+    return sum(reading.confidence * len(reading.text) for reading in readings) / max(1, characters)

@@ -16,6 +16,7 @@ from pecia_ocr.engines.rapid.strips import sides, strip, turned
 
 _SURE_ENOUGH = 0.5  # what is read with less confidence was no text; the model's publisher's bound
 _TALL = 1.5
+_LINE = 3.0  # no single character is this slim
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ class Sheet:
         across, down = sides(quad)
         if down < _TALL * across:
             return quad, self.read(quad)
-        ways = [turned(quad, way) for way in (270, 90, 0)]
-        readings = [(way, self.read(way)) for way in ways]
+        ways = (270, 90) if down >= _LINE * across else (270, 90, 0)
+        readings = [(turned(quad, way), self.read(turned(quad, way))) for way in ways]
         return max(readings, key=lambda pair: pair[1].confidence)
 
     def _line(self, quad: Quad, reading: Reading, row: int) -> Line:
