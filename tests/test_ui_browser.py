@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from pecia_ui.palette import CONFIDENT
-from pecia_ui.testing import StandIn, page, reading, stand_in
+from pecia_ui.testing.gateway import StandIn, page, reading, stand_in
 from pecia_ui.views import head
 from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright, expect

@@ -12,7 +12,7 @@ from pecia_ui.asking import Ask, media_type
 from pecia_ui.client import Gateway
 from pecia_ui.errors import Broken, Refused, TimedOut, UiError, Unreachable
 from pecia_ui.reading import Reading
-from pecia_ui.testing import DONE, REQUEST_ID, Answer, StandIn, delta, event, models, page, reading
+from pecia_ui.testing.gateway import DONE, REQUEST_ID, Answer, StandIn, delta, event, models, page, reading
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 

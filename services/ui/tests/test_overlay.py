@@ -11,7 +11,7 @@ from pecia_ui.drawing import CannotDraw, drawn_apart, sheet_of
 from pecia_ui.overlay import Mark, Sheet, drawn
 from pecia_ui.palette import CONFIDENT, DOUBTFUL
 from pecia_ui.reading import Reading
-from pecia_ui.testing import page
+from pecia_ui.testing.gateway import page
 from PIL import Image, ImageChops
 
 BOX = ((100.0, 100.0), (300.0, 100.0), (300.0, 160.0), (100.0, 160.0))

@@ -1,71 +1,14 @@
 """The page itself, run by Streamlit's own test runner against a real HTTP server: U1 to U15."""
 
 import base64
-import json
-import logging
 import socket
-from io import BytesIO
-from pathlib import Path
-from typing import Any
 
-import pecia_ui
 import pytest
-from pecia_ui.testing import DONE, REQUEST_ID, Answer, StandIn, delta, event, models, page, reading
-from PIL import Image
+from pecia_ui.testing.gateway import DONE, REQUEST_ID, Answer, StandIn, delta, event, page, reading
+from pecia_ui.testing.visitor import legend, opened, picture, recognised, said, submit, upload
 from streamlit.testing.v1 import AppTest
 
-APP = Path(pecia_ui.__file__).with_name("app.py")
 LINES = ["Kopi susu", "Roti bakar", "Teh manis"]
-PATIENCE_S = 60
-
-
-def picture() -> bytes:
-    """A small picture as PNG."""
-    buffer = BytesIO()
-    Image.new("RGB", (800, 600), "white").save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-@pytest.fixture
-def site(gateway: StandIn, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """The page as somebody sees it who just came."""
-    monkeypatch.setenv("API_BASE", gateway.url)
-    return opened()
-
-
-def opened() -> AppTest:
-    """The page in a new session; it must not fail."""
-    site = AppTest.from_file(APP, default_timeout=PATIENCE_S).run()
-    assert not site.exception
-    return site
-
-
-def upload(site: AppTest, name: str = "scan.png", data: bytes | None = None) -> AppTest:
-    """Choose a file."""
-    site.file_uploader[0].upload(name, data or picture(), "image/png").run()
-    assert not site.exception
-    return site
-
-
-def submit(site: AppTest) -> AppTest:
-    """Press the button and wait for the end."""
-    site.button(key="submit").click().run()
-    assert not site.exception
-    return site
-
-
-def recognised(site: AppTest) -> dict[str, Any]:
-    """What the text area with the copy button shows."""
-    boxes = site.get("bidi_component")
-    assert len(boxes) == 1
-    shown: dict[str, Any] = json.loads(boxes[0].proto.json)
-    return shown
-
-
-def said(site: AppTest) -> str:
-    """Everything in words on the page."""
-    kinds = (site.success, site.info, site.warning, site.error, site.caption, site.markdown)
-    return "\n".join(element.value for kind in kinds for element in kind)
 
 
 def test_a_newcomer_sees_what_it_is_and_how_to_use_it(site: AppTest) -> None:
@@ -121,10 +64,9 @@ def test_a_picture_is_read(gateway: StandIn, site: AppTest) -> None:
     submit(upload(site))
     assert site.success[0].value.startswith("Processing complete! 3 lines")
     assert "by rapid" in site.success[0].value
-    assert recognised(site)["text"] == "\n".join(LINES)
-    legend = next(element.proto.body for element in site.get("html") if "to check" in element.proto.body)
-    assert "2 read with confidence" in legend
-    assert "1 to check (below 80 %)" in legend
+    assert recognised(site) == "\n".join(LINES)
+    assert "2 read with confidence" in legend(site)
+    assert "1 to check (below 80 %)" in legend(site)
     assert len(site.image) == 2
 
 
@@ -149,32 +91,6 @@ def test_all_that_was_chosen_is_sent(gateway: StandIn, site: AppTest) -> None:
     assert asked.headers["authorization"] == "Bearer pk-1234"
 
 
-def test_the_pages_own_key_is_sent_and_never_shown(
-    gateway: StandIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A setting may hold one for everybody; it is on no screen and in no log."""
-    monkeypatch.setenv("API_BASE", gateway.url)
-    monkeypatch.setenv("PECIA_API__KEY", "pk-of-the-page")
-    with caplog.at_level(logging.DEBUG):
-        site = submit(upload(opened()))
-    assert gateway.readings[-1].headers["authorization"] == "Bearer pk-of-the-page"
-    assert "pk-of-the-page" not in said(site) + str(site)
-    assert "pk-of-the-page" not in caplog.text
-
-
-def test_no_text_and_no_file_name_is_logged(
-    gateway: StandIn, site: AppTest, caplog: pytest.LogCaptureFixture
-) -> None:
-    """What people upload is theirs; the request id is enough to find the call."""
-    gateway.answer = lambda _asked: reading(page(["Private words"]))
-    with caplog.at_level(logging.DEBUG):
-        submit(upload(site, "passport.png"))
-    told = [record for record in caplog.records if record.name.startswith("pecia_ui")]
-    assert [getattr(record, "request_id", None) for record in told] == [REQUEST_ID]
-    assert "Private" not in caplog.text
-    assert "passport" not in caplog.text
-
-
 def test_a_blank_page_is_no_failure(gateway: StandIn, site: AppTest) -> None:
     """It says that there is no text."""
     gateway.answer = lambda _asked: reading(page([]))
@@ -184,50 +100,13 @@ def test_a_blank_page_is_no_failure(gateway: StandIn, site: AppTest) -> None:
     assert not site.error
 
 
-def test_results_can_be_downloaded_and_stay(gateway: StandIn, site: AppTest) -> None:
-    """Three files; the text is still there after a click, whatever else is clicked."""
-    gateway.answer = lambda _asked: reading(page(LINES))
-    submit(upload(site))
-    assert [button.key for button in site.get("download_button")] == [
-        "download-text",
-        "download-markdown",
-        "download-json",
-    ]
-    site.toggle(key="numbers").set_value(False).run()
-    site.slider(key="threshold").set_value(30).run()
-    site.selectbox(key="size").select("Tiny").run()
-    assert recognised(site)["text"] == "\n".join(LINES)
-    assert any("3 read with confidence" in element.proto.body for element in site.get("html"))
-    assert len(gateway.readings) == 1
-
-
-def test_a_new_picture_takes_the_old_text_away(gateway: StandIn, site: AppTest) -> None:
-    """Boxes and text of one picture never stand beside another."""
-    submit(upload(site))
-    buffer = BytesIO()
-    Image.new("RGB", (300, 200), "red").save(buffer, "PNG")
-    upload(site, "other.png", buffer.getvalue())
-    assert not site.success
-    assert site.get("bidi_component") == []
-    assert "Ready." in site.info[0].value
-
-
-def test_the_sample_is_read_at_once(gateway: StandIn, site: AppTest) -> None:
-    """One click shows what the page can do; an upload then takes its place."""
-    site.button(key="sample").click().run()
-    assert site.success
-    assert len(gateway.readings) == 1
-    upload(site)
-    assert not site.success
-
-
 def test_nothing_listening_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """U10: ConnectionError; the page opens all the same."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setenv("API_BASE", f"http://127.0.0.1:{taken.getsockname()[1]}")
         site = submit(upload(opened()))
-    assert "Cannot connect to API server. Please check if the service is running." in unescaped(site)
+    assert "Cannot connect to API server. Please check if the service is running." in said(site)
     assert site.selectbox(key="model").options == ["auto"]
     assert "Cannot connect to API server" in said(site)
 
@@ -238,7 +117,7 @@ def test_a_timeout_is_said(gateway: StandIn, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("PECIA_API__TIMEOUT_S", "1")
     gateway.answer = lambda _asked: Answer.stream(delta("Kopi"), *[b": keep-alive\n\n"] * 100, pause_s=0.1)
     site = submit(upload(opened()))
-    assert "Request timed out. The image may be too large or complex." in unescaped(site)
+    assert "Request timed out. The image may be too large or complex." in said(site)
     assert site.code[0].value == "Kopi"
 
 
@@ -248,7 +127,7 @@ def test_a_refusal_is_told_in_the_gateways_words(gateway: StandIn, site: AppTest
         429, "queue_full", "All engines are busy with other pages.", retry_after="7"
     )
     submit(upload(site))
-    told = unescaped(site) + said(site)
+    told = said(site)
     for part in ("The gateway is busy", "All engines are busy", "wait 7 s", "429", "queue_full", REQUEST_ID):
         assert part in told
     assert not site.success
@@ -259,7 +138,7 @@ def test_a_failure_in_the_middle_keeps_what_had_come(gateway: StandIn, site: App
     broken = {"error": {"message": "The engine broke.", "code": "server_error"}}
     gateway.answer = lambda _asked: Answer.stream(delta("Kopi susu"), event(broken), DONE)
     submit(upload(site))
-    assert "The engine broke." in unescaped(site)
+    assert "The engine broke." in said(site)
     assert site.code[0].value == "Kopi susu"
 
 
@@ -267,7 +146,7 @@ def test_any_other_failure_is_said_without_a_traceback(gateway: StandIn, site: A
     """U10: other."""
     gateway.answer = lambda _asked: Answer.stream(b"data: nonsense\n\n")
     submit(upload(site))
-    assert "An error occurred" in unescaped(site)
+    assert "An error occurred" in said(site)
 
 
 def test_a_fallback_and_a_cut_are_not_hidden(gateway: StandIn, site: AppTest) -> None:
@@ -277,34 +156,9 @@ def test_a_fallback_and_a_cut_are_not_hidden(gateway: StandIn, site: AppTest) ->
         page(LINES), fallback_from="deepseek-ocr", truncated=True, warnings=warnings
     )
     submit(upload(site))
-    told = said(site).replace("\\", "")
+    told = said(site)
     for part in ("deepseek-ocr was asked for, but rapid answered", "not complete", "The picture is blurred."):
         assert part in told
-
-
-def test_the_models_of_the_gateway_can_be_chosen(gateway: StandIn, site: AppTest) -> None:
-    """With the engine that answers and its state; sizes have a list of their own."""
-    gateway.models = models(
-        ("auto", "rapid", "ready"),
-        ("tesseract", "tesseract", "loading"),
-        ("deepseek-ocr", "rapid", "ready"),
-        ("deepseek-ocr:tiny", "rapid", "ready"),
-    )
-    site = opened()
-    assert site.selectbox(key="model").options == [
-        "auto (rapid)",
-        "tesseract, loading",
-        "deepseek-ocr (rapid)",
-    ]
-
-
-def test_a_model_that_disappears_does_not_break_the_page(gateway: StandIn, site: AppTest) -> None:
-    """Pods come and go while people look at the page."""
-    site.selectbox(key="model").select("rapid").run()
-    gateway.models = models(("auto", "tesseract", "ready"))
-    site.text_input(key="api_key").input("another").run()
-    assert not site.exception
-    assert site.selectbox(key="model").value == "auto"
 
 
 def test_a_picture_nobody_can_open_is_left_to_the_gateway(gateway: StandIn, site: AppTest) -> None:
@@ -312,12 +166,7 @@ def test_a_picture_nobody_can_open_is_left_to_the_gateway(gateway: StandIn, site
     gateway.answer = lambda _asked: Answer.refusal(400, "invalid_image", "This is not a picture.")
     submit(upload(site, data=b"no picture"))
     assert any("cannot be shown here" in info.value for info in site.info)
-    assert "This is not a picture." in unescaped(site)
-
-
-def unescaped(site: AppTest) -> str:
-    """The errors on the page as people read them."""
-    return "\n".join(element.value for element in site.error).replace("\\", "")
+    assert "This is not a picture." in said(site)
 
 
 def test_a_page_of_guesses_is_not_called_good(gateway: StandIn, site: AppTest) -> None:
