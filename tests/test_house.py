@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LONGEST_FILE = 300
+LONGEST_TESTS = 350
 LONGEST_FUNCTION = 60
 MOST_PARAMETERS = 5
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc"}
@@ -66,9 +67,13 @@ def test_there_is_code_to_measure() -> None:
 
 
 def test_files_are_short() -> None:
-    """No Python file has more than 300 lines; tests and benchmarks are held to it as well."""
-    long = {where(path): len(path.read_text().splitlines()) for path in PYTHON}
-    assert {place: lines for place, lines in long.items() if lines > LONGEST_FILE} == {}
+    """No Python file has more than 300 lines; a file of tests may have 350: one subject, one file."""
+    long = {}
+    for path in PYTHON:
+        most = LONGEST_TESTS if path.name.startswith("test_") else LONGEST_FILE
+        if (lines := len(path.read_text().splitlines())) > most:
+            long[where(path)] = lines
+    assert long == {}
 
 
 def test_functions_are_short() -> None:
