@@ -5,6 +5,7 @@ import base64
 import re
 import socket
 import time
+from typing import Any
 
 import pytest
 from pecia_ui import errors
@@ -17,16 +18,14 @@ from pecia_ui.testing.gateway import DONE, REQUEST_ID, Answer, StandIn, delta, e
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
 
-async def read(
-    gateway: StandIn, ask: Ask | None = None, **settings: float | str
-) -> tuple[Reading, list[str]]:
+async def read(gateway: StandIn, ask: Ask | None = None, **settings: Any) -> tuple[Reading, list[str]]:
     """Read one picture and also return the pieces in which its text came."""
     pieces: list[str] = []
     client = Gateway(gateway.url, **settings)  # type: ignore[arg-type]
     return await client.read(ask or Ask(PNG), pieces.append), pieces
 
 
-async def failure(gateway: StandIn, **settings: float | str) -> UiError:
+async def failure(gateway: StandIn, **settings: Any) -> UiError:
     """How the reading failed."""
     with pytest.raises(UiError) as caught:
         await read(gateway, **settings)
