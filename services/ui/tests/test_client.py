@@ -21,7 +21,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 async def read(gateway: StandIn, ask: Ask | None = None, **settings: Any) -> tuple[Reading, list[str]]:
     """Read one picture and also return the pieces in which its text came."""
     pieces: list[str] = []
-    client = Gateway(gateway.url, **settings)  # type: ignore[arg-type]
+    client = Gateway(gateway.url, **settings)
     return await client.read(ask or Ask(PNG), pieces.append), pieces
 
 
