@@ -1,6 +1,7 @@
 """Who is compared: pecia's engines as the service runs them, and RapidOCR as it comes."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from pecia_core.recognition import RecognizeOptions
@@ -38,7 +39,7 @@ def _stock() -> Reader:
     """RapidOCR with its default settings, but silent."""
     from rapidocr import RapidOCR  # noqa: PLC0415 - it sets up logging when it is imported
 
-    stock = RapidOCR(params={"Global.log_level": "critical"})
+    stock: Callable[[Pixels], Any] = RapidOCR(params={"Global.log_level": "critical"})
 
     def read(pixels: Pixels) -> list[Placed]:
         result = stock(np.ascontiguousarray(pixels[:, :, ::-1]))

@@ -14,6 +14,7 @@ from benchmarks.quality.scoring import Difference, Score, character_error_rate, 
 Results = Mapping[str, Mapping[str, Sequence[Score]]]
 
 _PACKAGES = ("rapidocr", "onnxruntime", "opencv-python-headless", "numpy", "pillow")
+_FEWEST = 3  # pictures; resampling fewer says nothing
 _HEAD = """# Quality of the engines
 
 Written by `make quality DATA=<folder>`; run it on pictures of your own. All readers get the same decoded
@@ -35,11 +36,7 @@ def render(results: Results, data: DataSet, root: Path) -> str:
 
 def worse_than_stock(results: Results) -> list[str]:
     """The kinds in which `rapid` is worse than stock RapidOCR by more than chance."""
-    return [
-        kind
-        for kind, by_reader in results.items()
-        if _verdict(kind, _against(kind, by_reader, STOCK)) == "worse"
-    ]
+    return [kind for kind, by_reader in results.items() if _verdict(kind, by_reader) == "worse"]
 
 
 def _against(kind: str, by_reader: Mapping[str, Sequence[Score]], reader: str) -> Difference:
@@ -47,7 +44,10 @@ def _against(kind: str, by_reader: Mapping[str, Sequence[Score]], reader: str) -
     return difference(measure, by_reader["rapid"], by_reader[reader])
 
 
-def _verdict(kind: str, found: Difference) -> str:
+def _verdict(kind: str, by_reader: Mapping[str, Sequence[Score]]) -> str:
+    if len(by_reader["rapid"]) < _FEWEST:
+        return "too few pictures to tell"
+    found = _against(kind, by_reader, STOCK)
     low, high = (found.low, found.high) if decided_by_characters(kind) else (-found.high, -found.low)
     if high < 0:
         return "better"
@@ -77,9 +77,7 @@ def _gap(found: Difference) -> str:
 
 def _findings(results: Results) -> str:
     """What the table says about `rapid` and the models' own pipeline."""
-    verdicts = (
-        f"- {kind}: {_verdict(kind, _against(kind, by_reader, STOCK))}" for kind, by_reader in results.items()
-    )
+    verdicts = (f"- {kind}: {_verdict(kind, by_reader)}" for kind, by_reader in results.items())
     return f"`rapid` beside {STOCK}, which runs the same models:\n\n" + "\n".join(verdicts) + "\n"
 
 

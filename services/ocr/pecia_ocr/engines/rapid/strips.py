@@ -9,7 +9,7 @@ from pecia_ocr.engines.base import Pixels
 from pecia_ocr.engines.rapid.detection import Quad
 
 STRIP_HEIGHT = 48
-_MIN_WIDTH, _MAX_WIDTH = 8, 3200
+_MIN_WIDTH, _MAX_WIDTH = 8, 6400  # longer lines are squeezed
 
 
 def sides(quad: Quad) -> tuple[float, float]:
