@@ -24,7 +24,8 @@ def flags(settings: Settings) -> list[str]:
         "browser.gatherUsageStats": "false",
         # The welcome asks a server outside for this machine's address.
         "logger.hideWelcomeMessage": "true",
-        "logger.level": settings.log_level.lower(),
+        # Debug is for our own records: Streamlit deals with what visitors type and what files they name.
+        "logger.level": settings.log_level.lower().replace("debug", "info"),
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "theme.primaryColor": CONFIDENT,

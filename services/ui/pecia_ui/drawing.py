@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import threading
 
 from pecia_ui.overlay import Mark, Sheet
 from pecia_ui.reading import Reading
@@ -16,17 +17,29 @@ class CannotDraw(Exception):
     """The picture cannot be shown: damaged, too large, or of a kind this page does not know."""
 
 
-def drawn_apart(picture: bytes, sheet: Sheet) -> bytes:
-    """The picture as JPEG with its boxes, as `pecia_ui.overlay.drawn` makes it.
+class Easel:
+    """Draws for all visitors; only so many pictures are open at once, for each may need a gigabyte."""
 
-    Raises:
-        CannotDraw: the child could not read it, in its limits of memory and time.
-    """
-    told = json.dumps(dataclasses.asdict(sheet)).encode()
+    def __init__(self, places: int = 2) -> None:
+        """Set how many pictures are drawn at once; more wait for their turn."""
+        self._places = threading.BoundedSemaphore(places)
+
+    def drawn(self, picture: bytes, sheet: Sheet) -> bytes:
+        """The picture as JPEG with its boxes, as `pecia_ui.overlay.drawn` makes it.
+
+        Raises:
+            CannotDraw: the child could not read it, in its limits of memory and time.
+        """
+        told = json.dumps(dataclasses.asdict(sheet)).encode()
+        with self._places:
+            return _child(told + b"\n" + picture)
+
+
+def _child(told: bytes) -> bytes:
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-m", "pecia_ui.overlay"],
-            input=told + b"\n" + picture,
+            input=told,
             capture_output=True,
             env=_NO_SECRETS,
             timeout=_TIMEOUT_S,

@@ -23,7 +23,7 @@ from pecia_ui.palette import CONFIDENT, DOUBTFUL, HALO
 Point = tuple[float, float]
 
 _MAX_PIXELS = 100_000_000
-_MAX_MEMORY_BYTES = 3 * 1024**3
+_MAX_MEMORY_BYTES = 2 * 1024**3
 _MAX_CPU_S = 60
 _FILL_ALPHA = 36
 _JPEG_QUALITY = 90
@@ -87,9 +87,8 @@ def _upright(picture: Image.Image, sheet: Sheet) -> tuple[Image.Image, tuple[int
     full_size = (height, width) if picture.getexif().get(_ORIENTATION) in _LYING else (width, height)
     wanted = (sheet.max_side, sheet.max_side)
     picture.draft("RGB", wanted)  # a JPEG is decoded small at once
-    upright = ImageOps.exif_transpose(picture)
-    upright.thumbnail(wanted, Image.Resampling.LANCZOS, reducing_gap=2.0)
-    return upright, sheet.page or full_size
+    picture.thumbnail(wanted, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return ImageOps.exif_transpose(picture), sheet.page or full_size
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

@@ -68,6 +68,11 @@ def test_it_starts_serves_logs_json_and_stops(tmp_path: Path, monkeypatch: pytes
     assert log.with_suffix(".out").read_text().split() in ([], ["Stopping..."])
 
 
+def test_debug_is_for_our_own_records_only() -> None:
+    """Streamlit deals with what visitors type; it must not get talkative about it."""
+    assert "--logger.level=info" in flags(Settings(log_level="DEBUG"))
+
+
 @pytest.mark.parametrize(
     "flag",
     [

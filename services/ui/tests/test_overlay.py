@@ -3,11 +3,12 @@
 import struct
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
 import pytest
-from pecia_ui.drawing import CannotDraw, drawn_apart, sheet_of
+from pecia_ui.drawing import CannotDraw, Easel, sheet_of
 from pecia_ui.overlay import Mark, Sheet, drawn
 from pecia_ui.palette import CONFIDENT, DOUBTFUL
 from pecia_ui.reading import Reading
@@ -142,7 +143,7 @@ def test_the_child_process_draws_the_same_picture() -> None:
     """The way through JSON and back loses nothing."""
     paper = Image.new("RGB", (400, 300), "white")
     sheet = Sheet((Mark(BOX, doubtful=True, number=3),), (400, 300))
-    apart = reopened(drawn_apart(encoded(paper), sheet))
+    apart = reopened(Easel().drawn(encoded(paper), sheet))
     difference = ImageChops.difference(apart.convert("RGB"), drawn(paper.copy(), sheet)).convert("L")
     assert apart.format == "JPEG"
     assert sum(difference.histogram()[48:]) < 100
@@ -152,13 +153,13 @@ def test_the_child_process_draws_the_same_picture() -> None:
 def test_what_is_no_picture_cannot_be_drawn(data: bytes) -> None:
     """The page says so instead of failing."""
     with pytest.raises(CannotDraw):
-        drawn_apart(data, Sheet())
+        Easel().drawn(data, Sheet())
 
 
 def test_a_decompression_bomb_cannot_be_drawn() -> None:
     """A small file of 900 million pixels is refused by its header, in the child."""
     with pytest.raises(CannotDraw):
-        drawn_apart(bomb(30_000), Sheet())
+        Easel().drawn(bomb(30_000), Sheet())
 
 
 def test_the_child_sees_no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ def test_the_child_sees_no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path
     spy.chmod(0o755)
     monkeypatch.setenv("PECIA_API__KEY", "secret")
     monkeypatch.setattr(sys, "executable", str(spy))
-    assert drawn_apart(b"", Sheet()) == b"clean"
+    assert Easel().drawn(b"", Sheet()) == b"clean"
 
 
 def test_a_reading_becomes_numbered_marks() -> None:
@@ -216,3 +217,17 @@ def _stored(upright: Image.Image, orientation: int) -> Image.Image:
         8: transpose.ROTATE_270,
     }
     return upright.transpose(undo[orientation]) if orientation in undo else upright
+
+
+def test_pictures_wait_for_a_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Many visitors at once must not open many large pictures at once."""
+    slow = tmp_path / "python"
+    slow.write_text(
+        f"#!/bin/sh\nmkdir {tmp_path}/busy || exit 1\nsleep 0.2\nrmdir {tmp_path}/busy\nprintf done\n"
+    )
+    slow.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(slow))
+    easel = Easel(places=1)
+    with ThreadPoolExecutor(4) as visitors:
+        drawings = list(visitors.map(lambda _: easel.drawn(b"", Sheet()), range(4)))
+    assert drawings == [b"done"] * 4

@@ -5,7 +5,7 @@ import html
 import streamlit as st
 
 from pecia_ui import sample
-from pecia_ui.drawing import CannotDraw, drawn_apart, sheet_of
+from pecia_ui.drawing import CannotDraw, Easel, sheet_of
 from pecia_ui.overlay import Sheet
 from pecia_ui.palette import CONFIDENT, DOUBTFUL
 from pecia_ui.reading import Reading
@@ -67,8 +67,14 @@ def show_marked(visit: Visit, picture: Picture, reading: Reading, default_thresh
 def _drawn(visit: Visit, picture: Picture, sheet: Sheet) -> bytes:
     known = visit.drawing
     if known is None or known[:2] != (picture.digest, sheet):
-        known = visit.drawing = (picture.digest, sheet, drawn_apart(picture.data, sheet))
+        known = visit.drawing = (picture.digest, sheet, _easel().drawn(picture.data, sheet))
     return known[2]
+
+
+@st.cache_resource(show_spinner=False)
+def _easel() -> Easel:
+    """One for all visitors."""
+    return Easel()
 
 
 def _described(reading: Reading) -> str:
