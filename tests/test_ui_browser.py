@@ -119,7 +119,7 @@ def blue_pixels(screenshot: bytes) -> int:
     """How many pixels have the colour of boxes."""
     wanted = tuple(bytes.fromhex(CONFIDENT[1:]))
     with Image.open(BytesIO(screenshot)) as picture:
-        pixels = picture.convert("RGB").get_flattened_data()
+        pixels: Any = picture.convert("RGB").get_flattened_data()
     return sum(all(abs(a - b) < 24 for a, b in zip(pixel, wanted, strict=True)) for pixel in pixels)
 
 
