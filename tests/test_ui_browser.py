@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from pecia_ui.palette import CONFIDENT
-from pecia_ui.testing.gateway import StandIn, page, reading, stand_in
+from pecia_ui.testing.gateway import Answer, StandIn, page, reading, stand_in
 from pecia_ui.views import head
 from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright, expect
@@ -196,7 +196,10 @@ async def test_the_text_can_be_copied_over_plain_http(real_url: str, tab: Page) 
 async def test_text_appears_while_it_is_read_and_stop_stops(
     slow_gateway: StandIn, slow_url: str, tab: Page
 ) -> None:
-    """A spinner, then line by line; a click hangs up, so that the gateway can free the engine."""
+    """A spinner, then line by line; a click hangs up, so that the gateway can free the engine.
+
+    The next try is refused: nothing of the reading stays beside the message.
+    """
     await tab.goto(slow_url)
     await tab.get_by_role("button", name="Try a sample").click()
     await expect(tab.get_by_text("Reading the picture…")).to_be_visible()
@@ -209,6 +212,12 @@ async def test_text_appears_while_it_is_read_and_stop_stops(
     while not slow_gateway.hung_up.is_set() and time.monotonic() < end:
         await tab.wait_for_timeout(100)
     assert slow_gateway.hung_up.is_set()
+
+    slow_gateway.answer = lambda _asked: Answer.refusal(429, "queue_full", "All engines are busy.")
+    await tab.get_by_role("button", name="Read the picture").click()
+    await expect(tab.get_by_text("All engines are busy.")).to_be_visible()
+    await expect(tab.get_by_text("Waiting for the first line")).to_have_count(0)
+    await expect(tab.get_by_role("button", name="Stop")).to_have_count(0)
 
 
 async def test_a_telephone_shows_all_of_it(real_url: str, tab: Page) -> None:

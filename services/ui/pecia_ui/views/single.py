@@ -59,6 +59,8 @@ def _read(visit: Visit, gateway: Gateway, task: tuple[Picture, Ask], places: _Pl
     _preview(visit, chosen, places)
     with places.text.container():
         running.read(visit, gateway, chosen, ask)
+    # What stood here while it ran would stay below a shorter outcome: browsers clear up between runs.
+    st.rerun()
 
 
 def _outcome(visit: Visit, chosen: Picture, places: _Places, threshold: float) -> None:
