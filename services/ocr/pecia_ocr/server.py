@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import signal
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -100,33 +101,38 @@ class OcrServer:
 def build_lanes(settings: Settings) -> list[Lane]:
     """One lane per engine that is switched on, best first."""
     engines = settings.engines
-    wanted: list[tuple[EngineName, bool, int, dict[str, Any]]] = [
-        (
-            EngineName.RAPID,
-            engines.rapid,
-            engines.rapid_workers or usable_cores(),
-            {"threads": engines.rapid_threads},
-        ),
-        (
-            EngineName.TESSERACT,
-            engines.tesseract,
-            engines.tesseract_workers,
-            {"languages": list(engines.tesseract_languages)},
-        ),
-        (
-            EngineName.SCRIPTED,
-            engines.scripted,
-            engines.scripted_workers,
-            {"script": engines.scripted_script},
-        ),
-    ]
-    return [Lane(_spec(settings, name, config), slots) for name, on, slots, config in wanted if on and slots]
+    lanes = []
+    if engines.rapid:
+        lanes.append(Lane(_rapid(settings), engines.rapid_workers or usable_cores()))
+    if engines.tesseract and engines.tesseract_workers:
+        config = {"languages": list(engines.tesseract_languages)}
+        lanes.append(Lane(_spec(settings, EngineName.TESSERACT, config), engines.tesseract_workers))
+    if engines.scripted:
+        spec = _spec(settings, EngineName.SCRIPTED, {"script": engines.scripted_script})
+        pages = engines.scripted_pages_per_worker
+        lanes.append(Lane(replace(spec, pages_at_once=pages), engines.scripted_workers))
+    return lanes
 
 
-def _spec(settings: Settings, name: EngineName, config: dict[str, object]) -> EngineSpec:
+def _rapid(settings: Settings) -> EngineSpec:
+    engines = settings.engines
+    config = {
+        "threads": engines.rapid_threads,
+        "runtime": engines.rapid_runtime,
+        "precision": engines.rapid_precision,
+        "script": engines.rapid_script,
+    }
+    return replace(
+        _spec(settings, EngineName.RAPID, config),
+        pages_at_once=engines.rapid_pages_per_worker,
+        max_resident_bytes=engines.rapid_max_resident_mb << 20,
+    )
+
+
+def _spec(settings: Settings, name: EngineName, config: Mapping[str, object]) -> EngineSpec:
     return EngineSpec(
         name=name,
-        config=config,
+        config=dict(config),
         environment=worker_environment(),
         load_timeout_s=settings.engines.load_timeout_s,
         cancel_grace_s=settings.engines.cancel_grace_s,

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, BaseModel, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -72,6 +73,25 @@ class EngineSettings(BaseModel):
     rapid_threads: int = Field(
         1, ge=1, description="Threads per process. One each is fastest for many pages."
     )
+    rapid_pages_per_worker: int = Field(
+        2,
+        ge=1,
+        description="Pages a process reads in turns. Their lines share batches; more only wait longer.",
+    )
+    rapid_runtime: Literal["auto", "openvino", "onnxruntime"] = Field(
+        "auto", description="What computes; auto = OpenVINO on x86, else onnxruntime."
+    )
+    rapid_precision: Literal["auto", "f32", "bf16"] = Field(
+        "auto", description="Numbers it computes with; auto = bf16 where the CPU has it, else f32."
+    )
+    rapid_script: Literal["auto", "latin", "all"] = Field(
+        "auto",
+        description="Characters looked for where a caller names no language: Latin, and every script where "
+        "Latin is not sure (auto); Latin alone; every script at each step (slower).",
+    )
+    rapid_max_resident_mb: int = Field(
+        1100, ge=256, description="Megabytes; a process that grows beyond it is replaced by a fresh one."
+    )
     tesseract: bool = Field(default=True, description="Run Tesseract where it is installed.")
     tesseract_workers: int = Field(1, ge=0, description="Processes.")
     tesseract_languages: tuple[str, ...] = Field(("ind", "eng"), description="Tesseract language packs.")
@@ -79,6 +99,7 @@ class EngineSettings(BaseModel):
         default=False, description="Run the scripted engine: for tests and demonstrations."
     )
     scripted_workers: int = Field(2, ge=1, description="Processes.")
+    scripted_pages_per_worker: int = Field(1, ge=1, description="Pages a process reads side by side.")
     scripted_script: str = Field(
         "", description="What the scripted engine answers; empty = its default script."
     )

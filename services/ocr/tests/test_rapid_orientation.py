@@ -1,6 +1,6 @@
 """Which way up a page is, decided from what a few lines say."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -29,9 +29,12 @@ class Reader:
         self.otherwise = otherwise
         self.asked = 0
 
-    def __call__(self, asked: Quad) -> Reading:
+    def __call__(self, quads: Sequence[Quad]) -> list[Reading]:
         """Certain or less so."""
-        self.asked += 1
+        self.asked += len(quads)
+        return [self._one(quad) for quad in quads]
+
+    def _one(self, asked: Quad) -> Reading:
         centre = asked.mean(0)
         signs = [(-1, -1), (1, -1), (1, 1), (-1, 1)][self.corner]
         right = (np.sign(asked[0] - centre) == signs).all()
@@ -84,13 +87,12 @@ def test_one_note_up_the_margin_does_not_turn_the_page() -> None:
 def test_voters_lie_in_the_direction_of_the_page() -> None:
     """Square and crossing boxes are not asked."""
     seen: list[Quad] = []
+    reader = Reader(0)
 
-    def remember(read: Callable[[Quad], Reading]) -> Callable[[Quad], Reading]:
-        def reading(asked: Quad) -> Reading:
-            seen.append(asked)
-            return read(asked)
+    def remembering(quads: Sequence[Quad]) -> list[Reading]:
+        seen.extend(quads)
+        return reader(quads)
 
-        return reading
-
-    vote([*LINES, quad(0, 0, 20, 300)], remember(Reader(0)))
+    vote([*LINES, quad(0, 0, 20, 300)], remembering)
+    assert len(seen) == 5
     assert all(np.ptp(asked[:, 0]) > np.ptp(asked[:, 1]) for asked in seen)

@@ -13,7 +13,7 @@ _CPU_TASKS = (TaskType.FREE_OCR, TaskType.MARKDOWN, TaskType.LINES, TaskType.LOC
 
 
 def _lane(name: EngineName, state: EngineState = EngineState.READY) -> Lane:
-    lane = Lane(EngineSpec(name, {}, {}), slots=1)
+    lane = Lane(EngineSpec(name, {}, {}), workers=1)
     lane.state = state
     if state is EngineState.READY:
         lane.info = EngineInfo(name, MODELS[name], f"{name}-1", _CPU_TASKS)

@@ -33,6 +33,7 @@ class Load(msgspec.Struct, frozen=True, tag=True):
     engine: str
     config: dict[str, object] = {}
     log_level: str = "INFO"
+    pages_at_once: int = 1
 
 
 class Read(msgspec.Struct, frozen=True, tag=True):
@@ -86,10 +87,11 @@ class BlockRead(msgspec.Struct, frozen=True, tag=True):
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):
-    """Worker to service: the page is read."""
+    """Worker to service: the page is read, and the process has this size."""
 
     call_id: int
     recognition: Recognition
+    resident_bytes: int = 0
 
 
 class Stopped(msgspec.Struct, frozen=True, tag=True):

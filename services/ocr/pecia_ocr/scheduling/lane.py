@@ -8,44 +8,42 @@ from dataclasses import replace
 from time import monotonic
 
 from pecia_core.errors import PeciaError, Unavailable
-from pecia_core.recognition import Event, Started
+from pecia_core.recognition import Delta, Event, Started
 from pecia_core.vocabulary import EngineName, EngineState
 
 from pecia_ocr.engines.base import EngineInfo
 from pecia_ocr.scheduling import frames
+from pecia_ocr.scheduling.inbox import WorkerGone
+from pecia_ocr.scheduling.keeper import Keeper
 from pecia_ocr.scheduling.pace import Pace
-from pecia_ocr.scheduling.process import EngineSpec, PageInput, WorkerGone, WorkerProcess
+from pecia_ocr.scheduling.process import EngineSpec, PageInput, WorkerProcess
 from pecia_ocr.scheduling.waiting import WaitingRoom
 
 log = logging.getLogger(__name__)
 
-_RESTART_FIRST_S = 0.1
-_RESTART_MOST_S = 30.0
-
 
 class Lane:
-    """Reads pages with one engine, as many at a time as it has workers."""
+    """Reads pages with one engine, as many at a time as its workers have places."""
 
-    def __init__(self, spec: EngineSpec, slots: int) -> None:
+    def __init__(self, spec: EngineSpec, workers: int) -> None:
         """Not started.
 
         Args:
             spec: what each worker becomes.
-            slots: worker processes, each of which reads one page at a time.
+            workers: processes.
         """
         self.name = EngineName(spec.name)
-        self.slots = slots
+        self.slots = workers * spec.pages_at_once
         self.info: EngineInfo | None = None
         self.state = EngineState.LOADING
         self.reason = "The model is loading."
         self.load_progress = 0.0
-        self.pace = Pace(slots)
+        self.pace = Pace(workers)
         self.running = 0
         self.on_change: Callable[[], None] = lambda: None
-        self._spec = spec
         self._room: WaitingRoom[WorkerProcess] = WaitingRoom()
-        self._workers: set[WorkerProcess] = set()
-        self._keepers: list[asyncio.Task[None]] = []
+        self._keepers = [Keeper(spec, self._room, self) for _ in range(workers)]
+        self._keeping: list[asyncio.Task[None]] = []
 
     @property
     def queue_length(self) -> int:
@@ -60,23 +58,53 @@ class Lane:
     @property
     def worker_pids(self) -> list[int]:
         """Processes of this lane."""
-        return [worker.pid for worker in self._workers if worker.pid is not None]
+        return [pid for keeper in self._keepers for pid in keeper.pids]
 
     def start(self) -> None:
         """Begin to load, in the background."""
-        self._keepers = [asyncio.create_task(self._keep_one()) for _ in range(self.slots)]
+        self._keeping = [asyncio.create_task(keeper.run()) for keeper in self._keepers]
 
     async def read(self, page: PageInput) -> AsyncGenerator[Event, None]:
-        """Wait for a worker, then give what it says: Started, deltas and blocks, one Recognition.
+        """Wait for a place, then give what the worker says: Started, deltas and blocks, one Recognition.
 
-        Closing this generator leaves the queue, or frees the worker.
+        Closing this generator leaves the queue, or frees the place.
 
         Raises:
             PeciaError: the page cannot be read.
         """
+        said: list[Event] = []
+        try:
+            async with aclosing(self._read(page, alone=False)) as events:
+                async for event in events:
+                    said.append(event)
+                    yield event
+        except WorkerGone as error:
+            if not error.beside:
+                raise
+            # One of several pages ended the worker, and nobody knows which: this one is read once more.
+            log.info("A page is read again, alone", extra={"engine": self.name})
+            async with aclosing(self._again(page, said, error)) as events:
+                async for event in events:
+                    yield event
+
+    async def _again(
+        self, page: PageInput, said: list[Event], error: WorkerGone
+    ) -> AsyncGenerator[Event, None]:
+        """What was not said yet. An engine says the same of the same page, or the caller hears of the end."""
+        heard = 0
+        async with aclosing(self._read(page, alone=True)) as events:
+            async for event in events:
+                if heard == len(said):
+                    yield event
+                elif _text(event) != _text(said[heard]):
+                    raise error
+                else:
+                    heard += 1
+
+    async def _read(self, page: PageInput, *, alone: bool) -> AsyncGenerator[Event, None]:
         arrived = monotonic()
-        worker = await self._live_worker(page)
-        began = monotonic()
+        worker = await self._live_worker(page, alone=alone)
+        began, beside = monotonic(), worker.pages
         self.running += 1
         try:
             queue_ms = (began - arrived) * 1000
@@ -84,60 +112,39 @@ class Lane:
             async with aclosing(worker.read(page)) as messages:
                 async for message in messages:
                     yield _event(message, queue_ms)
-            self.pace.record(monotonic() - began)
+            # Pages of one worker share its core: each had about this part of the time.
+            self.pace.record((monotonic() - began) / (1 + (beside + worker.pages) / 2))
         finally:
             self.running -= 1
-            if worker.alive:
-                self._room.release(worker)
+            self._room.release(worker)
 
-    async def _live_worker(self, page: PageInput) -> WorkerProcess:
-        """The next free worker; one that ended while it was free is passed over."""
-        while not (worker := await self._room.worker(page.options.priority)).alive:
-            pass
-        return worker
+    async def _live_worker(self, page: PageInput, *, alone: bool) -> WorkerProcess:
+        """The next worker with a place; one that ended while it was free is passed over."""
+        while True:
+            worker = await (self._room.alone() if alone else self._room.worker(page.options.priority))
+            if worker.alive:
+                return worker
 
     async def close(self) -> None:
         """End every worker."""
         self._change(EngineState.DRAINING, "The service is shutting down.")
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        for keeping in self._keeping:
+            keeping.cancel()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
 
-    async def _keep_one(self) -> None:
-        """Keep one worker alive: load it, replace it when it ends, give up when it never can work."""
-        pause = _RESTART_FIRST_S
-        while True:
-            worker = WorkerProcess(self._spec)
-            self._workers.add(worker)
-            try:
-                self._loaded(await worker.start(self._progress))
-                pause = _RESTART_FIRST_S
-                self._room.release(worker)
-                await worker.ended()
-                log.warning("A worker ended and is replaced", extra={"engine": self.name})
-            except WorkerGone as error:
-                pause = min(pause * 2, _RESTART_MOST_S)
-                log.warning("A worker could not load", extra={"engine": self.name, "reason": error.message})
-            except PeciaError as error:
-                self._give_up(error)
-                return
-            finally:
-                self._room.remove(worker)
-                self._workers.discard(worker)
-                await worker.close()
-            await asyncio.sleep(pause)
-
-    def _progress(self, share: float) -> None:
+    def progress(self, share: float) -> None:
+        """A model has loaded this far."""
         self.load_progress = max(self.load_progress, share)
 
-    def _loaded(self, info: EngineInfo) -> None:
+    def loaded(self, info: EngineInfo) -> None:
+        """A worker is ready."""
         self.info = info
         self.load_progress = 1.0
         log.info("Engine ready", extra={"engine": self.name, "revision": info.revision})
         if self.state != EngineState.DRAINING:
             self._change(EngineState.READY, "")
 
-    def _give_up(self, error: PeciaError) -> None:
+    def give_up(self, error: PeciaError) -> None:
         """This machine cannot run the engine; say why to whoever asks."""
         log.warning("Engine unavailable", extra={"engine": self.name, "reason": error.message})
         self._change(EngineState.UNAVAILABLE, error.message)
@@ -146,6 +153,10 @@ class Lane:
     def _change(self, state: EngineState, reason: str) -> None:
         self.state, self.reason = state, reason
         self.on_change()
+
+
+def _text(event: Event) -> str:
+    return event.text if isinstance(event, Delta) else type(event).__name__
 
 
 def _event(message: frames.FromWorker, queue_ms: float) -> Event:

@@ -1,4 +1,4 @@
-"""The service's end of one worker process: start it, load it, send it a page, cancel, end it."""
+"""The service's end of one worker process: start it, load it, send it pages, cancel, end it."""
 
 import asyncio
 import contextlib
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from itertools import count
 
 import msgspec
-from pecia_core.errors import EngineFailed, PeciaError, Unavailable, from_code
+from pecia_core.errors import EngineFailed, PeciaError, from_code
 from pecia_core.recognition import RecognizeOptions
 
 from pecia_ocr.engines.base import EngineInfo
 from pecia_ocr.scheduling import frames
+from pecia_ocr.scheduling.inbox import Inbox, WorkerGone
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,10 @@ _CLOSE_GRACE_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """What a worker becomes, and how long it may take over things (seconds)."""
+    """What a worker becomes, how long it may take over things (seconds), and how large it may grow.
+
+    `max_resident_bytes` None = without bound.
+    """
 
     name: str
     config: dict[str, object]
@@ -32,6 +36,8 @@ class EngineSpec:
     load_timeout_s: float = 900.0
     cancel_grace_s: float = 1.0
     log_level: str = "INFO"
+    pages_at_once: int = 1
+    max_resident_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +50,8 @@ class PageInput:
     raw: frames.RawShape | None = None
 
 
-class WorkerGone(Unavailable):
-    """The process ended; another one takes its place."""
-
-
 class WorkerProcess:
-    """One worker process and its socket. Reads one page at a time; its owner sees to that."""
+    """One worker process and its socket. Its owner sees to it that it gets no more pages than it takes."""
 
     def __init__(self, spec: EngineSpec) -> None:
         """Not started yet."""
@@ -58,12 +60,24 @@ class WorkerProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
-        self._current: int | None = None
+        self._sending = asyncio.Lock()
+        self._inboxes: dict[int, Inbox] = {}
+        self._listener: asyncio.Task[None] | None = None
+        self._was_killed = False
+        self._spent = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.resident_bytes = 0
 
     @property
     def pid(self) -> int | None:
         """Of the process, once started."""
         return self._process.pid if self._process else None
+
+    @property
+    def pages(self) -> int:
+        """Pages it reads now."""
+        return len(self._inboxes)
 
     async def start(self, progress: Callable[[float], None]) -> EngineInfo:
         """Start the process and load its engine.
@@ -72,14 +86,17 @@ class WorkerProcess:
             WorkerGone: the process ended while loading.
             PeciaError: the engine cannot work on this machine.
         """
+        spec = self._spec
         await self._spawn()
-        await self._send(frames.Load(self._spec.name, self._spec.config, self._spec.log_level))
+        await self._send(frames.Load(spec.name, spec.config, spec.log_level, spec.pages_at_once))
         try:
-            async with asyncio.timeout(self._spec.load_timeout_s):
-                return await self._loaded(progress)
+            async with asyncio.timeout(spec.load_timeout_s):
+                info = await self._loaded(progress)
         except TimeoutError:
             await self.kill()
-            raise WorkerGone(f"The {self._spec.name} engine did not load in time.") from None
+            raise WorkerGone(f"The {spec.name} engine did not load in time.") from None
+        self._listener = asyncio.create_task(self._listen())
+        return info
 
     async def _spawn(self) -> None:
         ours, theirs = socket.socketpair()
@@ -109,70 +126,93 @@ class WorkerProcess:
     async def read(self, page: PageInput) -> AsyncGenerator[frames.FromWorker, None]:
         """Send a page and give what the worker says of it, ending with Done.
 
-        Leaving early cancels the page; the process is free again when this generator is closed.
+        Leaving early cancels the page; its place is free again when this generator is closed.
 
         Raises:
             WorkerGone: the process ended, or had to be ended.
             PeciaError: the page cannot be read.
         """
-        call_id = self._current = next(self._calls)
+        call_id, inbox = next(self._calls), Inbox()
+        self._inboxes[call_id] = inbox
+        self._idle.clear()
         try:
             await self._send(frames.Read(call_id, page.options, page.request_id, page.raw), page.data)
-            while True:
-                message = await self._receive()
-                if isinstance(message, frames.Failed):
-                    self._current = None
-                    raise from_code(message.code, message.message, param=message.param)
-                if isinstance(message, frames.Done):
-                    self._current = None
-                yield message
-                if self._current is None:
-                    return
+            async for frame in inbox.frames():
+                yield frame
         finally:
-            if self._current is not None:
-                await _to_the_end(self._let_go(call_id))
+            if not inbox.ended:
+                await _to_the_end(self._let_go(call_id, inbox))
+            self._forget(call_id)
 
-    async def _let_go(self, call_id: int) -> None:
-        """Cancel the page and wait until the worker is free; replace a worker that does not listen."""
-        self._current = None
-        if not self.alive:
-            return
+    async def _let_go(self, call_id: int, inbox: Inbox) -> None:
+        """Cancel the page and wait until its place is free; end a worker that does not listen."""
         try:
             async with asyncio.timeout(self._spec.cancel_grace_s):
                 await self._send(frames.Cancel(call_id))
-                while not isinstance(await self._receive(), frames.Stopped | frames.Done | frames.Failed):
+                async for _ in inbox.frames():
                     pass
-        except (TimeoutError, PeciaError):
+        except TimeoutError:
             log.warning("A worker did not stop in time and is replaced", extra={"worker_pid": self.pid})
+            self._forget(call_id)
+            self._was_killed = True
             await self.kill()
+        except PeciaError:
+            pass  # it failed, or its worker is gone: its place is free either way
+
+    def _forget(self, call_id: int) -> None:
+        self._inboxes.pop(call_id, None)
+        if not self._inboxes:
+            self._idle.set()
+
+    async def _listen(self) -> None:
+        """Bring each frame to the page it speaks of, until the worker ends."""
+        try:
+            while True:
+                frame = await self._receive()
+                if isinstance(frame, frames.Loading | frames.Ready) or frame.call_id is None:
+                    continue
+                if isinstance(frame, frames.Done):
+                    self._weigh(frame.resident_bytes)
+                if inbox := self._inboxes.get(frame.call_id):
+                    inbox.put(frame)
+        except PeciaError as error:
+            # With one page, it is what the process ended from, unless it was ended for another one's sake.
+            beside = len(self._inboxes) - (0 if self._was_killed else 1)
+            for inbox in self._inboxes.values():
+                inbox.put(WorkerGone(error.message, beside) if beside else error)
+            self._spent.set()
+
+    def _weigh(self, resident_bytes: int) -> None:
+        self.resident_bytes = resident_bytes
+        most = self._spec.max_resident_bytes
+        if most is not None and resident_bytes > most:
+            self._spent.set()
 
     async def _send(self, message: frames.ToWorker, payload: bytes = b"") -> None:
         writer = self._writer
         if writer is None:
-            raise self._gone()
+            raise _gone()
         try:
-            writer.write(frames.encode(message, len(payload)))
-            if payload:
-                writer.write(payload)
-            await writer.drain()
+            async with self._sending:
+                writer.write(frames.encode(message, len(payload)))
+                if payload:
+                    writer.write(payload)
+                await writer.drain()
         except OSError as error:
-            raise self._gone() from error
+            raise _gone() from error
 
     async def _receive(self) -> frames.FromWorker:
         reader = self._reader
         if reader is None:
-            raise self._gone()
+            raise _gone()
         try:
             header, _ = frames.lengths(await reader.readexactly(frames.HEAD_BYTES))
             return frames.from_worker_decoder.decode(await reader.readexactly(header))
         except (asyncio.IncompleteReadError, OSError) as error:
-            raise self._gone() from error
+            raise _gone() from error
         except (ValueError, msgspec.ValidationError) as error:
             await self.kill()
             raise EngineFailed("The engine gave an answer that makes no sense.") from error
-
-    def _gone(self) -> WorkerGone:
-        return WorkerGone("The process that read this page ended; please send the page again.")
 
     @property
     def alive(self) -> bool:
@@ -184,10 +224,13 @@ class WorkerProcess:
             and not self._reader.at_eof()
         )
 
-    async def ended(self) -> None:
-        """Return when the process has ended, for whatever reason."""
-        if self._process is not None:
-            await self._process.wait()
+    async def spent(self) -> None:
+        """Return when the process has ended, for whatever reason, or has grown beyond its bound."""
+        await self._spent.wait()
+
+    async def idle(self) -> None:
+        """Return when it reads no page."""
+        await self._idle.wait()
 
     async def close(self) -> None:
         """Let the process end: it does when its socket closes."""
@@ -200,6 +243,8 @@ class WorkerProcess:
                 await self._process.wait()
         except TimeoutError:
             await self.kill()
+        if self._listener is not None:
+            await self._listener
 
     async def kill(self) -> None:
         """End the process now."""
@@ -211,8 +256,12 @@ class WorkerProcess:
             await self._process.wait()
 
 
+def _gone() -> WorkerGone:
+    return WorkerGone("The process that read this page ended; please send the page again.")
+
+
 async def _to_the_end(work: Coroutine[None, None, None]) -> None:
-    """Finish `work` even if the caller is cancelled again: a worker half let go would mix up two pages."""
+    """Finish `work` even if the caller is cancelled again: its page's frames would reach nobody."""
     task = asyncio.ensure_future(work)
     while not task.done():
         with contextlib.suppress(asyncio.CancelledError):

@@ -1,7 +1,8 @@
-"""A worker process: one engine, one page at a time, no secrets, gone when its parent is gone.
+"""A worker process: one engine, no secrets, gone when its parent is gone.
 
-The main thread reads pages. A second thread listens to the socket, so that a cancel reaches the
-engine while it works and the end of the socket ends the process, whatever the engine is doing.
+The main thread reads pages, with as many threads beside it as the engine shares its time among. One
+more thread listens to the socket, so that a cancel reaches the engine while it works and the end of
+the socket ends the process, whatever the engine is doing.
 """
 
 import ctypes
@@ -16,7 +17,7 @@ from threading import Lock, Thread
 from pecia_core.document import Block
 from pecia_core.errors import EngineFailed, PeciaError
 from pecia_core.recognition import Delta
-from pecia_core.telemetry import configure_logging, request_id
+from pecia_core.telemetry import configure_logging, request_id, resident_bytes
 from pecia_core.vocabulary import EngineName
 
 from pecia_ocr import decoding
@@ -62,7 +63,7 @@ class _Line:
 
 
 class Worker:
-    """Reads the pages it is sent, in order."""
+    """Reads the pages it is sent; they are begun in order."""
 
     def __init__(self, line: _Line) -> None:
         """Nothing is loaded yet."""
@@ -78,6 +79,11 @@ class Worker:
         configure_logging("ocr", load.log_level)
         engine = self._load(load)
         Thread(target=self._listen, name="listener", daemon=True).start()
+        for number in range(1, load.pages_at_once):
+            Thread(target=self._read_pages, args=(engine,), name=f"reader-{number}", daemon=True).start()
+        self._read_pages(engine)
+
+    def _read_pages(self, engine: Engine) -> None:
         while True:
             read, payload = self._pages.get()
             self._answer(engine, read, payload)
@@ -133,7 +139,7 @@ class Worker:
             log.exception("The engine broke on a page")
             message = "The engine broke on this page; the log has the cause under this request id."
             return frames.Failed(call_id, EngineFailed.default_code, message)
-        return frames.Done(call_id, recognition)
+        return frames.Done(call_id, recognition, resident_bytes())
 
 
 def _decode(read: frames.Read, payload: bytes) -> Pixels:

@@ -1,14 +1,15 @@
 """Where the text is: one quadrangle per run of text, by PP-OCR's DB detector."""
 
 from dataclasses import dataclass
-from math import sqrt
+from math import log, sqrt
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pecia_ocr.engines.base import CancelToken, Pixels
-from pecia_ocr.engines.rapid.session import Session, Tensor
+from pecia_ocr.engines.rapid.networks import Network, Tensor
+from pecia_ocr.engines.rapid.turns import Turns
 
 # 4 x 2, pixels, clockwise from the top-left corner of the text as it stands on the picture.
 Quad = NDArray[np.float32]
@@ -24,7 +25,7 @@ class DetectionLimits:
     `max_area` is in pixels: above it, more resolution costs time and finds no more text.
     """
 
-    max_area: int = 1_600_000
+    max_area: int = 1_200_000
     pixel_threshold: float = 0.3
     box_threshold: float = 0.5
     growth: float = 1.6
@@ -34,16 +35,19 @@ class DetectionLimits:
 class Detector:
     """Finds text on a page, turned by a right angle if need be."""
 
-    def __init__(self, session: Session, limits: DetectionLimits) -> None:
-        """Use a loaded detection model."""
-        self._session = session
+    def __init__(self, network: Network, limits: DetectionLimits, turns: Turns) -> None:
+        """Use a loaded network that gives logits; `turns` is shared with whatever else computes."""
+        self._network = network
         self._limits = limits
+        self._turns = turns
+        self._least_logit = log(limits.pixel_threshold / (1 - limits.pixel_threshold))
 
     def find(self, pixels: Pixels, rotation: int, cancel: CancelToken) -> list[Quad]:
         """All runs of text, in no order, in pixels of the page turned clockwise by `rotation`."""
         small = np.ascontiguousarray(np.rot90(self._shrink(pixels), -rotation // 90))
         blob = cv2.dnn.blobFromImage(small, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
-        heat = self._session.run(np.asarray(blob, np.float32), cancel)[0, 0]
+        with self._turns.mine(cancel):
+            heat = self._network.run(np.asarray(blob, np.float32), cancel)[0, 0]
         height, width = pixels.shape[:2] if rotation % 180 == 0 else pixels.shape[1::-1]
         scale = np.array([width / heat.shape[1], height / heat.shape[0]])
         quads = (self._quad(contour, heat) for contour in self._contours(heat))
@@ -57,7 +61,7 @@ class Detector:
         return np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
 
     def _contours(self, heat: Tensor) -> list[NDArray[np.int32]]:
-        mask = cv2.dilate((heat > self._limits.pixel_threshold).astype(np.uint8), np.ones((2, 2), np.uint8))
+        mask = cv2.dilate((heat > self._least_logit).astype(np.uint8), np.ones((2, 2), np.uint8))
         found, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
         return [np.asarray(contour, np.int32) for contour in found[: self._limits.max_candidates]]
 
@@ -85,7 +89,8 @@ def _mean_inside(corners: NDArray[np.float32], heat: Tensor) -> float:
     right, bottom = np.minimum(np.ceil(corners.max(0)).astype(int), [width - 1, height - 1])
     mask = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
     cv2.fillPoly(mask, [(corners - [left, top]).astype(np.int32)], 1)
-    return float(cv2.mean(heat[top : bottom + 1, left : right + 1], mask)[0])
+    chances = 1 / (1 + np.exp(-heat[top : bottom + 1, left : right + 1]))
+    return float(cv2.mean(chances, mask)[0])
 
 
 def _ordered(quad: NDArray[np.float64], width: int, height: int) -> Quad:

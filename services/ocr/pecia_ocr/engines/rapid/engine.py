@@ -2,36 +2,51 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import cv2
+from msgspec import convert
 from pecia_core.recognition import RecognizeOptions
 from pecia_core.vocabulary import EngineName, TaskType
 
 from pecia_ocr.engines.base import CancelToken, EngineEvent, EngineInfo, Oriented, Pixels
 from pecia_ocr.engines.locating import mentions
+from pecia_ocr.engines.rapid import parts
 from pecia_ocr.engines.rapid.detection import DetectionLimits, Detector
+from pecia_ocr.engines.rapid.head import Head, Script
+from pecia_ocr.engines.rapid.languages import LANGUAGES, script_for
+from pecia_ocr.engines.rapid.networks import Precision, Runtime, choose
 from pecia_ocr.engines.rapid.orientation import vote
 from pecia_ocr.engines.rapid.recognition import Recognizer
-from pecia_ocr.engines.rapid.session import Session
 from pecia_ocr.engines.rapid.sheet import Sheet
+from pecia_ocr.engines.rapid.turns import Turns
 from pecia_ocr.engines.rapid.weights import packaged
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How the engine uses the machine.
+
+    `threads`: cores one computation may use. `max_detection_area`: pixels of the picture in which text
+    is looked for; larger pages are shrunk for the search, never for the reading. `script`: for callers
+    who name no language.
+    """
+
+    threads: int = 1
+    max_detection_area: int = 1_200_000
+    runtime: Runtime = Runtime.AUTO
+    precision: Precision = Precision.AUTO
+    script: Script = Script.AUTO
+
+
 class RapidEngine:
-    """PP-OCRv6 (small) on onnxruntime."""
+    """PP-OCRv6 (small). Several threads may read with it, each its page."""
 
-    def __init__(self, threads: int = 1, max_detection_area: int = 1_600_000) -> None:
-        """Nothing is loaded yet.
-
-        Args:
-            threads: cores one page may use.
-            max_detection_area: pixels of the picture in which text is looked for; larger pages are
-                shrunk for the search, never for the reading.
-        """
-        self._threads = threads
-        self._limits = DetectionLimits(max_area=max_detection_area)
+    def __init__(self, **tuning: object) -> None:
+        """Nothing is loaded yet; `tuning` = fields of `Tuning`."""
+        self._tuning = convert(tuning, Tuning)
         self._weights = packaged()
         self._models: tuple[Detector, Recognizer] | None = None
 
@@ -43,16 +58,26 @@ class RapidEngine:
             models=("rapid", "ppocr"),
             revision=self._weights.revision,
             tasks=(TaskType.FREE_OCR, TaskType.MARKDOWN, TaskType.LOCATE, TaskType.LINES),
+            languages=LANGUAGES,
         )
 
     def load(self, progress: Callable[[float], None]) -> None:
-        """Read both models into memory: about a second."""
+        """Read both models into memory: about two seconds.
+
+        Raises:
+            Unavailable: the runtime or precision asked for cannot be had here.
+        """
         log.info("Loading PaddleOCR models...")
         progress(0.0)
-        cv2.setNumThreads(self._threads)
-        detector = Detector(Session(self._weights.detection, self._threads), self._limits)
+        tuning = self._tuning
+        cv2.setNumThreads(tuning.threads)
+        network = choose(tuning.runtime, tuning.precision, tuning.threads)
+        turns = Turns()
+        limits = DetectionLimits(max_area=tuning.max_detection_area)
+        detector = Detector(network(parts.detector(self._weights.detection)), limits, turns)
         progress(0.5)
-        self._models = detector, Recognizer(Session(self._weights.recognition, self._threads))
+        trunk = parts.trunk(self._weights.recognition)
+        self._models = detector, Recognizer(network(trunk.network), Head(trunk), turns)
         progress(1.0)
         log.info("Models loaded successfully")
 
@@ -61,11 +86,12 @@ class RapidEngine:
 
         Raises:
             Interrupted: `cancel` said so; a running computation is stopped, too.
+            InvalidRequest: a language that the model does not read.
         """
         if self._models is None:
             raise RuntimeError("load() comes before read()")
         detector, recognizer = self._models
-        sheet = Sheet(pixels, recognizer, cancel)
+        sheet = Sheet(pixels, recognizer, script_for(options.languages, self._tuning.script), cancel)
         quads = detector.find(pixels, 0, cancel)
         verdict = vote(quads, sheet.read)
         yield Oriented(verdict.rotation)

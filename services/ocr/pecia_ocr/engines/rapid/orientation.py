@@ -4,7 +4,7 @@ Decided for the page, not for the line: a classifier that looks at one line alon
 lines around often enough to ruin a page.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pecia_ocr.engines.rapid.detection import Quad
@@ -28,18 +28,19 @@ class Verdict:
     readings: dict[int, Reading] = field(default_factory=dict)
 
 
-def vote(quads: Sequence[Quad], read: Callable[[Quad], Reading]) -> Verdict:
+def vote(quads: Sequence[Quad], read: Callable[[Sequence[Quad]], Iterable[Reading]]) -> Verdict:
     """Decide among 0, 90, 180 and 270 degrees.
 
     Args:
         quads: the text found on the page as received.
-        read: reads one of them, starting at its first corner.
+        read: reads some of them, each starting at its first corner.
     """
     sideways = _sideways(quads)
     voters = _voters(quads, sideways=sideways)
 
     def ask(rotation: int) -> Verdict:
-        return Verdict(rotation, {index: read(turned(quads[index], rotation)) for index in voters})
+        readings = read([turned(quads[index], rotation) for index in voters])
+        return Verdict(rotation, dict(zip(voters, readings, strict=True)))
 
     first = ask(90 if sideways else 0)
     if not voters or _certainty(first) >= _SURE:

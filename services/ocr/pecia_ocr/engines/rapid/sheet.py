@@ -10,6 +10,7 @@ from pecia_core.reading_order import arrange
 
 from pecia_ocr.engines.base import CancelToken, Pixels, PlacedLine
 from pecia_ocr.engines.rapid.detection import Quad
+from pecia_ocr.engines.rapid.head import Script
 from pecia_ocr.engines.rapid.recognition import Reading, Recognizer
 from pecia_ocr.engines.rapid.skew import levelled
 from pecia_ocr.engines.rapid.strips import sides, strip, turned
@@ -21,15 +22,17 @@ _LINE = 3.0  # no single character is this slim
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The page as received, and what reads its strips."""
+    """The page as received, what reads its strips, and in which script."""
 
     pixels: Pixels
     recognizer: Recognizer
+    script: Script
     cancel: CancelToken
 
-    def read(self, quad: Quad) -> Reading:
-        """What stands inside `quad`, starting at its first corner."""
-        return self.recognizer.read(strip(self.pixels, quad), self.cancel)
+    def read(self, quads: Sequence[Quad]) -> Iterator[Reading]:
+        """What stands inside each quad, starting at its first corner."""
+        strips = [strip(self.pixels, quad) for quad in quads]
+        return self.recognizer.read(strips, self.script, self.cancel)
 
     def lines(
         self, quads: Sequence[Quad], rotation: int, known: Mapping[int, Reading]
@@ -41,13 +44,17 @@ class Sheet:
             rotation: degrees.
             known: what has been read already, by index of its quad.
         """
+        blocks = arrange(levelled(quads))
+        received = [self._received(quad, rotation) for quad in quads]
+        order = [index for block in blocks for row in block for index in row]
+        best = self._best([received[index] for index in order], [known.get(index) for index in order])
         row_number = block_number = 0
-        for block in arrange(levelled(quads)):
+        for block in blocks:
             rows_before = row_number
             for row in block:
                 row_has_text = False
-                for index in row:
-                    quad, reading = self._best(self._received(quads[index], rotation), known.get(index))
+                for _ in row:
+                    quad, reading = next(best)
                     if reading.text and reading.confidence >= _SURE_ENOUGH:
                         row_has_text = True
                         yield PlacedLine(self._line(quad, reading, row_number), block_number)
@@ -59,16 +66,15 @@ class Sheet:
         height, width = self.pixels.shape[:2]
         return np.array(Polygon.of(quad).unrotated(rotation, width, height).pairs(), np.float32)
 
-    def _best(self, quad: Quad, known: Reading | None) -> tuple[Quad, Reading]:
-        """Text in a tall box runs up, down, or is one slim character: the surest reading wins."""
-        if known is not None:
-            return quad, known
-        across, down = sides(quad)
-        if down < _TALL * across:
-            return quad, self.read(quad)
-        ways = (270, 90) if down >= _LINE * across else (270, 90, 0)
-        readings = [(turned(quad, way), self.read(turned(quad, way))) for way in ways]
-        return max(readings, key=lambda pair: pair[1].confidence)
+    def _best(self, quads: Sequence[Quad], known: Sequence[Reading | None]) -> Iterator[tuple[Quad, Reading]]:
+        """Each quad with what it says, turned to where its text starts: the surest of its ways wins."""
+        ways = [[] if reading else _ways(quad) for quad, reading in zip(quads, known, strict=True)]
+        readings = self.read([quad for quads_of_one in ways for quad in quads_of_one])
+        for quad, reading, turns in zip(quads, known, ways, strict=True):
+            if reading:
+                yield quad, reading
+            else:
+                yield max([(way, next(readings)) for way in turns], key=lambda pair: pair[1].confidence)
 
     def _line(self, quad: Quad, reading: Reading, row: int) -> Line:
         words = tuple(
@@ -88,3 +94,11 @@ class Sheet:
         ]
         height, width = self.pixels.shape[:2]
         return Polygon.of(corners).clipped(width, height)
+
+
+def _ways(quad: Quad) -> list[Quad]:
+    """Text in a tall box runs up, down, or is one slim character."""
+    across, down = sides(quad)
+    if down < _TALL * across:
+        return [quad]
+    return [turned(quad, way) for way in ((270, 90) if down >= _LINE * across else (270, 90, 0))]

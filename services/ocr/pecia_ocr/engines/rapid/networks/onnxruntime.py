@@ -1,22 +1,18 @@
-"""One model, ready to compute. The only module that knows which inference library runs it."""
+"""Networks on onnxruntime: for machines that OpenVINO does not know."""
 
 from functools import partial
-from pathlib import Path
 
-import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
 from pecia_ocr.engines.base import CancelToken
+from pecia_ocr.engines.rapid.networks.base import Tensor
 
-Tensor = NDArray[np.float32]
 
+class OnnxruntimeNetwork:
+    """A network in 32-bit floats."""
 
-class Session:
-    """A loaded model with one input and one output."""
-
-    def __init__(self, path: Path, threads: int) -> None:
-        """Load it; `threads` = cores one computation may use."""
+    def __init__(self, model: bytes, threads: int) -> None:
+        """Load an ONNX file's bytes; `threads` = cores one computation may use."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -28,13 +24,8 @@ class Session:
         # zeros they give the same boxes in a third of the time. A process's first session decides.
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
         options.log_severity_level = 4  # a stopped computation is logged as an error by default
-        self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """What the model file says about itself."""
-        return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, tensor: Tensor, cancel: CancelToken) -> Tensor:
         """Compute; a cancel stops it at the next operator of the graph.

@@ -1,0 +1,120 @@
+"""Keeps one of a lane's workers alive: loads it, replaces it when it ends or has grown too large."""
+
+import asyncio
+import contextlib
+import logging
+from typing import Protocol
+
+from pecia_core.errors import PeciaError
+
+from pecia_ocr.engines.base import EngineInfo
+from pecia_ocr.scheduling.inbox import WorkerGone
+from pecia_ocr.scheduling.process import EngineSpec, WorkerProcess
+from pecia_ocr.scheduling.waiting import WaitingRoom
+
+log = logging.getLogger(__name__)
+
+_RESTART_FIRST_S = 0.1
+_RESTART_MOST_S = 30.0
+
+
+class Owner(Protocol):
+    """Who is told how the loading goes."""
+
+    def progress(self, share: float) -> None:
+        """A model has loaded this far, 0.0 to 1.0."""
+        ...
+
+    def loaded(self, info: EngineInfo) -> None:
+        """A worker is ready."""
+        ...
+
+    def give_up(self, error: PeciaError) -> None:
+        """This machine cannot run the engine."""
+        ...
+
+
+class Keeper:
+    """One place in a lane, filled with a living worker whenever that is possible."""
+
+    def __init__(self, spec: EngineSpec, room: WaitingRoom[WorkerProcess], owner: Owner) -> None:
+        """Nothing is started yet."""
+        self._spec = spec
+        self._room = room
+        self._owner = owner
+        self._workers: set[WorkerProcess] = set()
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    @property
+    def pids(self) -> list[int]:
+        """Processes of this place: one, or two while one takes over from the other."""
+        return [worker.pid for worker in self._workers if worker.pid is not None]
+
+    async def run(self) -> None:
+        """Until cancelled, or until the engine turns out not to run here."""
+        try:
+            worker = await self._load()
+            while worker:
+                self._room.join(worker, self._spec.pages_at_once)
+                worker = await self._successor(worker)
+        finally:
+            for retiring in self._retiring:
+                retiring.cancel()
+            for worker in list(self._workers):
+                await self._end(worker)
+
+    async def _successor(self, worker: WorkerProcess) -> WorkerProcess | None:
+        """Wait until a worker's time is over; give the one that comes after it."""
+        await worker.spent()
+        if not worker.alive:
+            self._room.leave(worker)
+            await self._end(worker)
+            log.warning("A worker ended and is replaced", extra={"engine": self._spec.name})
+            await asyncio.sleep(_RESTART_FIRST_S)
+            return await self._load()
+        log.info(
+            "A worker has grown and is replaced",
+            extra={"engine": self._spec.name, "resident_mb": worker.resident_bytes >> 20},
+        )
+        successor = await self._load()  # warm before the other one takes no more pages
+        self._room.leave(worker)
+        retiring = asyncio.create_task(self._retire(worker))
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
+        return successor
+
+    async def _retire(self, worker: WorkerProcess) -> None:
+        await worker.idle()
+        await self._end(worker)
+
+    async def _end(self, worker: WorkerProcess) -> None:
+        self._room.leave(worker)
+        await worker.close()
+        self._workers.discard(worker)
+
+    async def _load(self) -> WorkerProcess | None:
+        """A loaded worker, after as many attempts as it takes; None = never."""
+        pause = _RESTART_FIRST_S
+        while True:
+            worker = WorkerProcess(self._spec)
+            self._workers.add(worker)
+            with contextlib.suppress(_Failed):
+                return await self._start(worker)
+            await self._end(worker)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _RESTART_MOST_S)
+
+    async def _start(self, worker: WorkerProcess) -> WorkerProcess | None:
+        try:
+            self._owner.loaded(await worker.start(self._owner.progress))
+        except WorkerGone as error:
+            log.warning("A worker could not load", extra={"engine": self._spec.name, "reason": error.message})
+            raise _Failed from error
+        except PeciaError as error:
+            self._owner.give_up(error)
+            return None
+        return worker
+
+
+class _Failed(Exception):
+    """This attempt came to nothing."""
