@@ -61,7 +61,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """A finished page."""
+    """A finished page. `cached` = from a result that was kept: nothing was read for this call."""
 
     page: Page
     text: str
@@ -73,15 +73,17 @@ class Recognition:
     warnings: tuple[Notice, ...] = ()
     timings: Timings = field(default_factory=Timings)
     usage: Usage = field(default_factory=Usage)
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A worker has begun with the page."""
+    """A worker has begun with the page, or its result was kept (`cached`) and follows."""
 
     engine: str
     model: str = ""
     queue_ms: float = 0.0
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)

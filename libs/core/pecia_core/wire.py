@@ -205,6 +205,7 @@ def recognition_to_proto(recognition: said.Recognition) -> ocr_pb2.Recognition:
             image_tokens=usage.image_tokens,
             completion_tokens=usage.completion_tokens,
         ),
+        cached=recognition.cached,
     )
 
 
@@ -222,6 +223,7 @@ def recognition_from_proto(message: ocr_pb2.Recognition) -> said.Recognition:
         warnings=tuple(said.Notice(notice.code, notice.message) for notice in message.warnings),
         timings=said.Timings(timings.decode_ms, timings.queue_ms, timings.engine_ms, timings.total_ms),
         usage=said.Usage(usage.prompt_tokens, usage.image_tokens, usage.completion_tokens),
+        cached=message.cached,
     )
 
 
@@ -229,7 +231,9 @@ def event_to_proto(event: said.Event) -> ocr_pb2.RecognizeStreamResponse:
     """One step of a page's life."""
     match event:
         case said.Started():
-            started = ocr_pb2.Started(engine=event.engine, model=event.model, queue_ms=event.queue_ms)
+            started = ocr_pb2.Started(
+                engine=event.engine, model=event.model, queue_ms=event.queue_ms, cached=event.cached
+            )
             return ocr_pb2.RecognizeStreamResponse(started=started)
         case said.Delta():
             line = line_to_proto(event.line) if event.line else None
@@ -245,7 +249,7 @@ def event_from_proto(message: ocr_pb2.RecognizeStreamResponse) -> said.Event | N
     match message.WhichOneof("event"):
         case "started":
             started = message.started
-            return said.Started(started.engine, started.model, started.queue_ms)
+            return said.Started(started.engine, started.model, started.queue_ms, started.cached)
         case "delta":
             line = line_from_proto(message.delta.line) if message.delta.HasField("line") else None
             return said.Delta(message.delta.text, line)

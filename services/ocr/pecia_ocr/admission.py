@@ -1,10 +1,12 @@
 """Accept or refuse a page before any work: bytes, pixels, the queue, and the time its caller gives."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pecia_core.errors import InvalidDocument, Overloaded, TooLarge
+from pecia_core.vocabulary import EngineName
 
 from pecia_ocr.decoding import PictureHeader, sniff
 from pecia_ocr.scheduling.lane import Lane
@@ -14,9 +16,27 @@ from pecia_ocr.settings import LimitSettings
 
 @dataclass(slots=True)
 class _Held:
-    """What the admitted pages hold together."""
+    """What the admitted pages hold together. `promised` = pages whose lane does not know of them yet."""
 
     data_bytes: int = 0
+    promised: Counter[EngineName] = field(default_factory=Counter)
+
+
+class Place:
+    """The room one admitted page has. Its reading begins a moment later, in a task of its own."""
+
+    def __init__(self, promised: Counter[EngineName], engine: EngineName) -> None:
+        """Count the page until its lane does."""
+        self._promised = promised
+        self._engine = engine
+        self._waits = True
+        promised[engine] += 1
+
+    def begin(self) -> None:
+        """The lane knows of the page from here on."""
+        if self._waits:
+            self._waits = False
+            self._promised[self._engine] -= 1
 
 
 class Admission:
@@ -60,22 +80,39 @@ class Admission:
             )
 
     @contextmanager
-    def admit(self, page: PageInput, lane: Lane, remaining_s: float) -> Iterator[None]:
+    def admit(self, page: PageInput, lane: Lane, remaining_s: float) -> Iterator[Place]:
         """Hold the page's place until its work is done.
 
         Raises:
             Overloaded: no room; says when to come back, computed from queue and measured pace.
         """
-        self._check_room(page, lane, remaining_s)
+        self._check_queue(lane, remaining_s)
+        with self.hold(page):
+            place = Place(self._held.promised, lane.name)
+            try:
+                yield place
+            finally:
+                place.begin()
+
+    @contextmanager
+    def hold(self, page: PageInput) -> Iterator[None]:
+        """Count the bytes of a page that waits for the reading of another.
+
+        Raises:
+            Overloaded: the pictures in the house fill the memory set aside for them.
+        """
+        if self._held.data_bytes + len(page.data) > self._limits.max_waiting_bytes:
+            raise Overloaded("The pictures being read fill the memory set aside for them.", retry_after=1)
         self._held.data_bytes += len(page.data)
         try:
             yield
         finally:
             self._held.data_bytes -= len(page.data)
 
-    def _check_room(self, page: PageInput, lane: Lane, remaining_s: float) -> None:
-        waiting = lane.queue_length
-        busy = lane.free_slots == 0
+    def _check_queue(self, lane: Lane, remaining_s: float) -> None:
+        promised = self._held.promised[lane.name]
+        waiting = lane.queue_length + max(0, promised - lane.free_slots)
+        busy = lane.free_slots <= promised
         wait_s = lane.pace.wait_s(waiting + 1) if busy else 0.0
         if busy and waiting >= self._limits.max_queue_length:
             raise Overloaded(f"{waiting} pages are waiting already; no more can.", retry_after=wait_s)
@@ -83,8 +120,4 @@ class Admission:
             raise Overloaded(
                 f"This page would wait about {wait_s:.0f} s, longer than its deadline allows.",
                 retry_after=wait_s,
-            )
-        if self._held.data_bytes + len(page.data) > self._limits.max_waiting_bytes:
-            raise Overloaded(
-                "The pictures being read fill the memory set aside for them.", retry_after=max(wait_s, 1)
             )

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from pecia_core.errors import Unauthenticated
@@ -12,6 +13,8 @@ from pecia_core.limits import TenantLimits
 log = logging.getLogger(__name__)
 
 ANONYMOUS = "default"
+# For whom the call at hand is answered; it follows awaits like the request's id.
+tenant: ContextVar[str] = ContextVar("tenant", default=ANONYMOUS)
 
 
 class Door:

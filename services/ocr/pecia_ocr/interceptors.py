@@ -19,7 +19,7 @@ from pecia.ocr.v1 import ocr_pb2
 from pecia_core import errors
 from pecia_core.telemetry import RequestMetrics, new_request_id, request_id
 
-from pecia_ocr.authentication import Door
+from pecia_ocr.authentication import Door, tenant
 from pecia_ocr.registry import Registry
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,8 @@ class CallBoundary(grpc.aio.ServerInterceptor):
         began = perf_counter()
         code, answer = "ok", _Answer()
         try:
-            with self._door.enter(metadata):
+            with self._door.enter(metadata) as caller:
+                tenant.set(caller)
                 yield answer
             context.set_trailing_metadata(self._trailers())
         except errors.PeciaError as error:

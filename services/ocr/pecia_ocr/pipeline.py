@@ -1,4 +1,4 @@
-"""How a page is read, on one screen: choose -> admit -> queue -> worker -> reply.
+"""How a page is read, on one screen: choose -> look up -> join or admit -> queue -> worker -> reply.
 
 In the worker process (`reading.read_page`) it goes on: decode -> orient -> recognise -> assemble.
 """
@@ -6,16 +6,18 @@ In the worker process (`reading.read_page`) it goes on: decode -> orient -> reco
 import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
-from dataclasses import replace
+from contextlib import AsyncExitStack, ExitStack, aclosing
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from pecia_core.errors import DeadlineExceeded, InvalidRequest
-from pecia_core.recognition import Event, Recognition, RecognizeOptions
+from pecia_core.recognition import Event, Recognition, RecognizeOptions, Started, Timings
 from pecia_core.vocabulary import TaskType
 
-from pecia_ocr.admission import Admission
-from pecia_ocr.registry import Registry
+from pecia_ocr.admission import Admission, Place
+from pecia_ocr.cache import CacheControl, Flight, Flights, Outcome, Results, Ticket, replayed
+from pecia_ocr.registry import Choice, Registry
+from pecia_ocr.scheduling.lane import Lane
 from pecia_ocr.scheduling.process import PageInput
 
 _MAX_REF_TEXT = 1000
@@ -23,42 +25,135 @@ _MAX_REF_TEXT = 1000
 _CONTROL_TOKEN = re.compile("<[|\uff5c][^<>]*[|\uff5c]>")
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who wants a page. `remaining_s` = seconds they will wait; None = no bound of theirs."""
+
+    tenant: str
+    remaining_s: float | None = None
+    cache: CacheControl = field(default_factory=CacheControl)
+
+
 class Pipeline:
     """Reads pages."""
 
-    def __init__(self, registry: Registry, admission: Admission, timeout_s: float) -> None:
-        """Know the engines, the limits, and how long a page may take at most (seconds)."""
+    def __init__(self, registry: Registry, admission: Admission, results: Results, timeout_s: float) -> None:
+        """Know the engines, the limits, what was read before, and how long a page may take (seconds)."""
         self.registry = registry
+        self.flights = Flights(timeout_s)
         self._admission = admission
+        self._results = results
         self._timeout_s = timeout_s
 
-    async def recognize(self, page: PageInput, remaining_s: float | None) -> AsyncGenerator[Event, None]:
+    async def recognize(self, page: PageInput, asker: Asker) -> AsyncGenerator[Event, None]:
         """Give a page's events as they come, the Recognition last.
 
-        Closing this generator gives up the page: it leaves the queue, or its worker is freed.
-
-        Args:
-            page: the picture and what is wanted from it.
-            remaining_s: seconds its caller will wait; None = no bound of theirs.
+        Closing this generator gives up the page: if nobody else wants it, it leaves the queue, or its
+        worker is freed.
 
         Raises:
             PeciaError: the page was refused or cannot be read.
         """
         began = monotonic()
-        budget = min(self._timeout_s, remaining_s if remaining_s is not None else self._timeout_s)
+        left = asker.remaining_s
+        budget = self._timeout_s if left is None else min(self._timeout_s, left)
         page = replace(page, options=cleaned(page.options))
         self._admission.check_picture(page)
         choice = self.registry.choose(page.options)
-        with self._admission.admit(page, choice.lane, budget):
-            async with aclosing(choice.lane.read(page)) as events:
-                async for event in _within(events, began + budget):
-                    if isinstance(event, Recognition):
-                        timings = replace(event.timings, total_ms=(monotonic() - began) * 1000)
-                        warnings = (*choice.warnings, *event.warnings)
-                        fallback_from = choice.fallback_from or event.fallback_from
-                        yield replace(event, timings=timings, warnings=warnings, fallback_from=fallback_from)
-                    else:
-                        yield event
+        ticket = await self._results.ticket(page, choice.lane.info, asker.tenant, asker.cache)
+        answer = _Answer(choice, page.options.page_index, began)
+        if kept := await self._kept(ticket, page.options):
+            self._results.count(Outcome.HIT)
+            for event in replayed(kept, page.options.task_type):
+                yield answer.told(event)
+            return
+        async with AsyncExitStack() as stack:
+            flight = self._joined(ticket, page, stack) or self._started(ticket, page, choice.lane, budget)
+            await stack.enter_async_context(flight.aboard())
+            events = await stack.enter_async_context(aclosing(flight.events()))
+            async for event in _within(events, began + budget):
+                yield answer.told(event)
+
+    async def _kept(self, ticket: Ticket, options: RecognizeOptions) -> Recognition | None:
+        """The result of an earlier reading, unless the page is being read right now."""
+        if self.flights.find(_flight_name(ticket, options)):
+            return None
+        return await self._results.find(ticket)
+
+    def _joined(self, ticket: Ticket, page: PageInput, stack: AsyncExitStack) -> Flight | None:
+        """The reading somebody else has begun, while it has no result yet."""
+        flight = self.flights.find(_flight_name(ticket, page.options))
+        if flight is not None:
+            stack.enter_context(self._admission.hold(page))
+            self._results.count(Outcome.JOINED)
+        return flight
+
+    def _started(self, ticket: Ticket, page: PageInput, lane: Lane, budget: float) -> Flight:
+        """A reading that others may join. Its place is its own: it may outlive this caller."""
+        with ExitStack() as stack:
+            place = stack.enter_context(self._admission.admit(page, lane, budget))
+            self._results.count(Outcome.MISS if ticket.shareable else Outcome.BYPASS)
+            events = self._read(ticket, page, lane, place)
+            return self.flights.start(_flight_name(ticket, page.options), events, stack.pop_all().close)
+
+    async def _read(
+        self, ticket: Ticket, page: PageInput, lane: Lane, place: Place
+    ) -> AsyncGenerator[Event, None]:
+        place.begin()
+        async with aclosing(lane.read(page)) as events:
+            async for event in events:
+                if isinstance(event, Recognition):
+                    await self._results.keep(ticket, event)
+                yield event
+
+    async def close(self) -> None:
+        """Give up what is still being read."""
+        await self.flights.close()
+        await self._results.close()
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What one caller hears of a reading that may not be theirs alone. `began` = monotonic seconds."""
+
+    choice: Choice
+    page_index: int
+    began: float
+    queue_ms: float = 0.0
+
+    def told(self, event: Event) -> Event:
+        """The event in this caller's own times and words."""
+        match event:
+            case Started():
+                self.queue_ms = min(event.queue_ms, self._elapsed_ms())
+                return replace(event, queue_ms=self.queue_ms)
+            case Recognition():
+                return replace(
+                    event,
+                    page=replace(event.page, index=self.page_index),
+                    timings=self._timings(event),
+                    warnings=(*self.choice.warnings, *event.warnings),
+                    fallback_from=self.choice.fallback_from or event.fallback_from,
+                )
+            case _:
+                return event
+
+    def _timings(self, event: Recognition) -> Timings:
+        """Nobody waited longer for a part than for all: who came late missed what was over by then."""
+        total = self._elapsed_ms()
+        if event.cached:
+            return Timings(total_ms=total)
+        left = total - self.queue_ms
+        engine = min(event.timings.engine_ms, left)
+        return Timings(min(event.timings.decode_ms, left - engine), self.queue_ms, engine, total)
+
+    def _elapsed_ms(self) -> float:
+        return (monotonic() - self.began) * 1000
+
+
+def _flight_name(ticket: Ticket, options: RecognizeOptions) -> str:
+    """Urgent pages do not wait in the place of others; empty = not shared."""
+    return f"{ticket.key}:{options.priority}" if ticket.shareable else ""
 
 
 def cleaned(options: RecognizeOptions) -> RecognizeOptions:

@@ -5,6 +5,7 @@ import logging
 import signal
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.metadata import version
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -17,13 +18,14 @@ from prometheus_client import CollectorRegistry, start_http_server
 from pecia_ocr.admission import Admission
 from pecia_ocr.authentication import Door
 from pecia_ocr.blobs import BlobFolder
+from pecia_ocr.cache import LayeredStore, MemoryStore, Results, SharedStore, Store
 from pecia_ocr.interceptors import CallBoundary
 from pecia_ocr.pipeline import Pipeline
 from pecia_ocr.registry import Registry
 from pecia_ocr.scheduling.lane import Lane
 from pecia_ocr.scheduling.process import EngineSpec
 from pecia_ocr.servicer import OcrServicer
-from pecia_ocr.settings import Settings, TlsSettings, usable_cores, worker_environment
+from pecia_ocr.settings import CacheSettings, Settings, TlsSettings, usable_cores, worker_environment
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +53,11 @@ class OcrServer:
         metrics = RequestMetrics(self.metrics_registry, "ocr")
         boundary = CallBoundary(Door(settings.auth.keys_file), self.registry, metrics)
         server = grpc.aio.server(interceptors=(boundary,), options=_options(settings))
-        pipeline = Pipeline(self.registry, Admission(settings.limits), settings.inference_timeout_s)
+        results = Results(build_store(settings.cache), _setup(settings), self.metrics_registry)
+        admission = Admission(settings.limits)
+        self.pipeline = Pipeline(self.registry, admission, results, settings.inference_timeout_s)
         blobs = BlobFolder(settings.blobs.root, settings.limits.max_picture_bytes)
-        ocr_pb2_grpc.add_OcrServiceServicer_to_server(OcrServicer(pipeline, blobs, settings), server)
+        ocr_pb2_grpc.add_OcrServiceServicer_to_server(OcrServicer(self.pipeline, blobs, settings), server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         if settings.grpc.reflection:
             names = (SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
@@ -94,8 +98,27 @@ class OcrServer:
         self._draining = True
         await self._update_health()
         await self._server.stop(self.settings.inference_timeout_s)
+        await self.pipeline.close()
         for lane in self.lanes:
             await lane.close()
+
+
+def build_store(cache: CacheSettings) -> Store | None:
+    """Where results are kept; None = nowhere.
+
+    Raises:
+        ValueError: the address of Redis is none.
+    """
+    if not cache.enabled:
+        return None
+    near = MemoryStore(cache.max_bytes, cache.ttl_s)
+    url = cache.redis_url.get_secret_value() if cache.redis_url else ""
+    return LayeredStore(near, SharedStore(url, cache.ttl_s)) if url else near
+
+
+def _setup(settings: Settings) -> str:
+    """What may change a reading although the engine's revision is the same: another version or setting."""
+    return f"{version('pecia-ocr')} {settings.engines.model_dump_json()}"
 
 
 def build_lanes(settings: Settings) -> list[Lane]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from importlib.metadata import version
+from typing import Any
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -13,8 +14,10 @@ from pecia_core.errors import EngineFailed, InvalidRequest
 from pecia_core.recognition import Recognition
 from pecia_core.telemetry import request_id
 
+from pecia_ocr.authentication import tenant
 from pecia_ocr.blobs import BlobFolder
-from pecia_ocr.pipeline import Pipeline
+from pecia_ocr.cache import CacheControl
+from pecia_ocr.pipeline import Asker, Pipeline
 from pecia_ocr.registry import MODELS
 from pecia_ocr.scheduling.frames import RawShape
 from pecia_ocr.scheduling.lane import Lane
@@ -40,7 +43,7 @@ class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
     ) -> ocr_pb2.RecognizeResponse:
         """One page, one answer."""
         page = await self._page(request)
-        async with aclosing(self._pipeline.recognize(page, context.time_remaining())) as events:
+        async with aclosing(self._pipeline.recognize(page, _asker(context))) as events:
             async for event in events:
                 if isinstance(event, Recognition):
                     return ocr_pb2.RecognizeResponse(recognition=wire.recognition_to_proto(event))
@@ -53,7 +56,7 @@ class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
     ) -> AsyncIterator[ocr_pb2.RecognizeStreamResponse]:
         """One page, its events as they come."""
         page = await self._page(request)
-        async with aclosing(self._pipeline.recognize(page, context.time_remaining())) as events:
+        async with aclosing(self._pipeline.recognize(page, _asker(context))) as events:
             async for event in events:
                 yield wire.event_to_proto(event)
 
@@ -89,6 +92,12 @@ class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
                 raise InvalidRequest(
                     "The request has no picture.", code="missing_required_parameter", param="picture"
                 )
+
+
+def _asker(context: "grpc.aio.ServicerContext[Any, Any]") -> Asker:
+    metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
+    control = CacheControl.parsed(metadata.get("cache-control", ""))
+    return Asker(tenant.get(), context.time_remaining(), control)
 
 
 def _describe(lane: Lane) -> ocr_pb2.EngineDescription:

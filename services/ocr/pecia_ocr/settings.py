@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, BaseModel, Field
+from pydantic import AliasChoices, BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _MIB = 1024 * 1024
@@ -111,6 +111,30 @@ class EngineSettings(BaseModel):
     )
 
 
+class CacheSettings(BaseModel):
+    """Results that answer the same page asked for again by the same tenant."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Keep results, and read a page once for callers who ask for it at the same moment. "
+        "The same bytes, engine and options always give the same text.",
+    )
+    max_bytes: int = Field(
+        64 * _MIB, gt=0, description="Bytes of results in this process: some 10,000 receipts."
+    )
+    ttl_s: float = Field(
+        3600.0,
+        gt=0,
+        description="Seconds a result is kept, here and in Redis. Long enough for retries and for a document "
+        "that goes round an office, short enough that no text stays for long.",
+    )
+    redis_url: SecretStr | None = Field(
+        None,
+        description="redis://, rediss:// or unix:// address, password included, of the Redis where all pods "
+        "find each other's results; empty = each keeps its own. While Redis does not answer, pages are read.",
+    )
+
+
 class BlobSettings(BaseModel):
     """Where blob references point."""
 
@@ -138,6 +162,7 @@ class Settings(BaseSettings):
     auth: AuthSettings = Field(default_factory=AuthSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     engines: EngineSettings = Field(default_factory=EngineSettings)
+    cache: CacheSettings = Field(default_factory=CacheSettings)
     blobs: BlobSettings = Field(default_factory=BlobSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     inference_timeout_s: float = Field(

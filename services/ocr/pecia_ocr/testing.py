@@ -20,9 +20,13 @@ def picture(color: tuple[int, int, int] = (255, 255, 255), size: tuple[int, int]
 
 
 def scripted_settings(**changes: Mapping[str, Any]) -> Settings:
-    """Only the scripted engine, two workers, on a free port; `changes` are groups of settings."""
+    """Only the scripted engine, two workers, on a free port, every page read: tests send the same ones.
+
+    `changes` are groups of settings; `cache={"enabled": True}` is for tests that ask for it.
+    """
     groups: dict[str, dict[str, Any]] = {
         "grpc": {"port": 0},
+        "cache": {"enabled": False},
         "engines": {"rapid": False, "tesseract": False, "scripted": True, "scripted_workers": 2},
     }
     for group, values in changes.items():

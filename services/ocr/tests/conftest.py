@@ -1,7 +1,12 @@
-"""A running ocr service in this process."""
+"""A running ocr service in this process, and a Redis of its own."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
 
 import grpc
 import pytest
@@ -33,3 +38,58 @@ async def channel(server: OcrServer) -> AsyncIterator[grpc.aio.Channel]:
     """A connection to it."""
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield channel
+
+
+@dataclass
+class RedisServer:
+    """A Redis on a port of this machine; it keeps nothing on disk."""
+
+    port: int
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(7) == b"+PONG\r\n"
+        except OSError:
+            return False
+
+
+@contextmanager
+def running_redis(folder: Path, port: int = 0) -> Iterator[RedisServer]:
+    """Start the installed Redis, and end it."""
+    if not port:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+    options = f"--bind 127.0.0.1 --port {port} --dir {folder} --appendonly no --loglevel warning".split()
+    process = subprocess.Popen(["redis-server", *options, "--save", ""], stdout=subprocess.DEVNULL)
+    server = RedisServer(port, process)
+    try:
+        until = monotonic() + 30
+        while not server.answers():
+            assert monotonic() < until, "Redis did not start"
+            assert process.poll() is None, "Redis ended"
+            sleep(0.02)
+        yield server
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis for this test."""
+    with running_redis(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def start_redis(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
+    """Start one on a port, to come back after another one there."""
+    with ExitStack() as stack:
+        yield lambda port: stack.enter_context(running_redis(tmp_path, port))

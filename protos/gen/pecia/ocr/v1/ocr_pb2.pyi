@@ -8,7 +8,8 @@ Every reply, errors included, carries trailing metadata:
   pecia-queue-length  pages waiting in it
 Every error carries google.rpc.ErrorInfo (reason = an error code of docs/API.md, domain =
 "pecia.dev") and, where a retry helps, google.rpc.RetryInfo.
-Call metadata: authorization (Bearer key), x-request-id.
+Call metadata: authorization (Bearer key), x-request-id, and cache-control: no-cache reads the page
+although a result of it is kept, no-store does not keep the new one either.
 """
 
 from collections import abc as _abc
@@ -490,6 +491,7 @@ class Recognition(_message.Message):
     WARNINGS_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The answer as the task asks for it: text, markdown, or found places."""
     finish_reason: Global___FinishReason.ValueType
@@ -499,6 +501,8 @@ class Recognition(_message.Message):
     fallback_from: _builtins.str
     """The engine or model that was asked for, where another one answered."""
     attempts: _builtins.int
+    cached: _builtins.bool
+    """From a result that was kept: nothing was read for this call."""
     @_builtins.property
     def page(self) -> _document_pb2.Page: ...
     @_builtins.property
@@ -520,10 +524,11 @@ class Recognition(_message.Message):
         warnings: _abc.Iterable[Global___Warning] | None = ...,
         timings: Global___Timings | None = ...,
         usage: Global___Usage | None = ...,
+        cached: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "engine", b"engine", "fallback_from", b"fallback_from", "finish_reason", b"finish_reason", "model", b"model", "page", b"page", "text", b"text", "timings", b"timings", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cached", b"cached", "engine", b"engine", "fallback_from", b"fallback_from", "finish_reason", b"finish_reason", "model", b"model", "page", b"page", "text", b"text", "timings", b"timings", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -585,26 +590,30 @@ Global___RecognizeStreamResponse: _TypeAlias = RecognizeStreamResponse  # noqa: 
 
 @_typing.final
 class Started(_message.Message):
-    """A worker has begun with the page."""
+    """A worker has begun with the page, or its result was kept and follows."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ENGINE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     QUEUE_MS_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     model: _builtins.str
     queue_ms: _builtins.float
+    cached: _builtins.bool
+    """As in Recognition; said first, so that it can stand in the head of an answer."""
     def __init__(
         self,
         *,
         engine: _builtins.str = ...,
         model: _builtins.str = ...,
         queue_ms: _builtins.float = ...,
+        cached: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "model", b"model", "queue_ms", b"queue_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "engine", b"engine", "model", b"model", "queue_ms", b"queue_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -8,7 +8,8 @@ Every reply, errors included, carries trailing metadata:
   pecia-queue-length  pages waiting in it
 Every error carries google.rpc.ErrorInfo (reason = an error code of docs/API.md, domain =
 "pecia.dev") and, where a retry helps, google.rpc.RetryInfo.
-Call metadata: authorization (Bearer key), x-request-id.
+Call metadata: authorization (Bearer key), x-request-id, and cache-control: no-cache reads the page
+although a result of it is kept, no-store does not keep the new one either.
 """
 
 from collections import abc as _abc
