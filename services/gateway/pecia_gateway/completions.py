@@ -56,7 +56,7 @@ async def complete(request: Request, gateway: Gateway, surface: Surface) -> Resp
         pictures = await while_connected(request.receive, taking)
         if not ask.stream:
             choices, runs = await while_connected(request.receive, _choices(ask, reader, pictures))
-            for page in choices[0].pages:
+            for page in (page for choice in choices[:runs] for page in choice.pages):
                 visit.note(page)
             answer = surface.render(head, choices, runs=runs)
             return Response(answer.model_dump_json(), media_type="application/json", headers=visit.headers)
@@ -91,6 +91,8 @@ class _Streamer:
         started, pulses = await opened(self._pulses())
         if started:
             visit.note(started)
+        if not started or len(self.pictures) * _runs_of(self.ask) > 1:
+            visit.note_reading()  # the head goes out before the other pages are known
         return pulses
 
     async def runs(self, opening: AsyncGenerator[Event | None, None]) -> AsyncIterator[Run]:

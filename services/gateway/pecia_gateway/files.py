@@ -68,6 +68,7 @@ async def _result(
     try:
         answer = await _read(upload, options, reader, visit)
     except PeciaError as error:
+        visit.note_reading()
         return FileProblem(filename=upload.filename, index=index, error=problem_of(error))
     return FileResult(filename=upload.filename, index=index, **answer.model_dump())
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -84,8 +84,7 @@ class Reader:
         left = self.deadline - monotonic()
         if left <= 0:
             raise errors.DeadlineExceeded("The time given was over before the page could be read.")
-        call = self.call
-        return Call(call.request_id, call.tenant, min(call.timeout_s, left), call.bearer)
+        return replace(self.call, timeout_s=min(self.call.timeout_s, left))
 
 
 async def take_in(ask: Ask, intake: Intake, *, most: int, deadline: float) -> list[Picture]:

@@ -161,6 +161,7 @@ def extension_of(pages: Sequence[Recognition], warnings: Sequence[Notice] = ()) 
         warnings=[OcrNotice(code=one.code, message=one.message) for one in dict.fromkeys(notices)],
         finish_reason=worst.value,
         truncated=worst in _TRUNCATED,
+        cached=bool(pages) and all(page.cached for page in pages),
         timings=OcrTimings(
             decode_ms=sum(page.timings.decode_ms for page in pages),
             queue_ms=sum(page.timings.queue_ms for page in pages),

@@ -15,14 +15,20 @@ from pecia_gateway.gateway import Gateway
 from pecia_gateway.ocr_client import Call
 from pecia_gateway.pages import Reader
 
+_CACHE = "x-ocr-cache"
+
 
 @dataclass(slots=True)
 class Visit:
-    """One admitted request. `headers` go on its answer, `engine` and `code` into the metrics."""
+    """One admitted request. `headers` go on its answer, `engine` and `code` into the metrics.
+
+    `cache_control` is what the caller said of results that are kept.
+    """
 
     gateway: Gateway
     caller: Caller
     headers: dict[str, str]
+    cache_control: str = ""
     engine: str = ""
     code: str = "ok"
     began: float = field(default_factory=perf_counter)
@@ -36,7 +42,8 @@ class Visit:
         """Who reads this caller's pages; a shorter time than the settings' is honoured."""
         limit_s = self.gateway.settings.ocr.timeout_s
         limit_s = min(limit_s, timeout_s) if timeout_s else limit_s
-        call = Call(request_id.get(), self.caller.tenant, limit_s, self.caller.bearer)
+        caller = self.caller
+        call = Call(request_id.get(), caller.tenant, limit_s, caller.bearer, self.cache_control)
         return Reader(self.gateway.client, call, monotonic() + limit_s)
 
     def tell(self, engine: str, queue_ms: float) -> None:
@@ -46,8 +53,15 @@ class Visit:
         self.headers["x-ocr-queue-ms"] = f"{queue_ms:.0f}"
 
     def note(self, page: Recognition | Started) -> None:
-        """Say it of a page."""
+        """Say it of a page, and whether all so far were kept."""
         self.tell(page.engine, page.queue_ms if isinstance(page, Started) else page.timings.queue_ms)
+        if not page.cached:
+            self.note_reading()
+        self.headers.setdefault(_CACHE, "hit")
+
+    def note_reading(self) -> None:
+        """Something was read, or may yet be: the answer is not one that was kept."""
+        self.headers[_CACHE] = "miss"
 
     def note_problem(self, error: PeciaError) -> None:
         """Remember that the answer ended badly although its status was good."""
@@ -66,7 +80,8 @@ def admitted(request: Request, gateway: Gateway) -> Iterator[Visit]:
     request.state.tenant = caller.tenant
     with gateway.admission.admit(caller) as rate:
         request.state.rate_headers = rate.headers()
-        visit = Visit(gateway, caller, rate.headers())
+        cache_control = ",".join(request.headers.getlist("cache-control"))
+        visit = Visit(gateway, caller, rate.headers(), cache_control)
         try:
             yield visit
         except PeciaError as error:

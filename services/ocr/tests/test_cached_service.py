@@ -162,7 +162,7 @@ async def test_raw_pixels_are_known_by_their_shape() -> None:
         async def cached(width: int, height: int) -> bool:
             request = _request()
             request.picture.raw.CopyFrom(ocr_pb2.RawPixels(width=width, height=height, channels=3, data=data))
-            return (await stub.Recognize(request)).recognition.cached
+            return bool((await stub.Recognize(request)).recognition.cached)
 
         assert [await cached(4, 4), await cached(8, 2), await cached(4, 4)] == [False, False, True]
 
@@ -175,7 +175,7 @@ async def test_a_blob_is_known_by_its_bytes(tmp_path: Path) -> None:
             (tmp_path / key).write_bytes(data)
             request = _request()
             request.picture.blob.key = key
-            return (await stub.Recognize(request)).recognition.cached
+            return bool((await stub.Recognize(request)).recognition.cached)
 
         white, black = picture(), picture((0, 0, 0))
         assert [await cached("a", white), await cached("a", black), await cached("b", white)] == [

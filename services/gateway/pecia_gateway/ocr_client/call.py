@@ -8,12 +8,16 @@ Metadata = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """On whose behalf, and how long the answer is waited for (seconds)."""
+    """On whose behalf, and how long the answer is waited for (seconds).
+
+    `cache_control` is what the caller sent: whether a result that was kept may answer.
+    """
 
     request_id: str
     tenant: str
     timeout_s: float
     bearer: str = field(default="", repr=False)
+    cache_control: str = ""
 
 
 def metadata_of(call: Call, own_key: str) -> Metadata:
@@ -22,7 +26,15 @@ def metadata_of(call: Call, own_key: str) -> Metadata:
         *authorization(own_key or call.bearer),
         ("x-request-id", quote(call.request_id, safe=":")),
         ("x-pecia-tenant", quote(call.tenant)),
+        *_cache_control(call.cache_control),
     )
+
+
+def _cache_control(said: str) -> Metadata:
+    """The words of the header that mean something here: metadata cannot carry whatever callers send."""
+    words = {word.strip().lower() for word in said.split(",")}
+    meant = [word for word in ("no-cache", "no-store") if word in words]
+    return (("cache-control", ", ".join(meant)),) if meant else ()
 
 
 def authorization(key: str) -> Metadata:

@@ -51,6 +51,7 @@ class Script:
 
     lines: tuple[str, ...] = ("hello", "world")
     wait_s: float = 0.0
+    cached: bool = False
     pause_s: float = 0.0
     error: errors.PeciaError | None = None
     finish_reason: FinishReason = FinishReason.STOP
@@ -196,7 +197,7 @@ async def abort(
 
 async def _played(script: Script, options: RecognizeOptions) -> AsyncIterator[Event]:
     await asyncio.sleep(script.wait_s)
-    yield Started(script.engine, f"{script.engine}-test", queue_ms=7.0)
+    yield Started(script.engine, f"{script.engine}-test", queue_ms=7.0, cached=script.cached)
     for number, text in enumerate(script.lines):
         await asyncio.sleep(script.pause_s)
         yield Delta(("\n" if number else "") + text, _line(script, number))
@@ -220,6 +221,7 @@ def _recognition(script: Script, options: RecognizeOptions) -> Recognition:
         warnings=script.warnings,
         timings=Timings(decode_ms=1.0, queue_ms=7.0, engine_ms=3.0, total_ms=11.0),
         usage=script.usage or Usage(completion_tokens=words),
+        cached=script.cached,
     )
 
 

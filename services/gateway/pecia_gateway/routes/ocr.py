@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from pecia_gateway.files import read_files
 from pecia_gateway.gateway import TheGateway
+from pecia_gateway.schemas.caching import ASKING, TELLING
 from pecia_gateway.schemas.ocr import OcrForm, OcrResponse, OcrResults
 from pecia_gateway.schemas.problem import READING, problems
 
@@ -28,15 +29,16 @@ for _path in PATHS:
         summary="Read the lines of pictures",
         operation_id="read_lines_" + _path.rpartition("/")[2],
         responses={
-            200: {"model": OcrResponse | OcrResults, "description": "The lines."},
+            200: {"model": OcrResponse | OcrResults, "description": "The lines.", **TELLING},
             **problems(*READING),
         },
         openapi_extra={
+            **ASKING,
             "requestBody": {
                 "required": True,
                 "content": {
                     "multipart/form-data": {"schema": {"$ref": f"#/components/schemas/{OcrForm.__name__}"}}
                 },
-            }
+            },
         },
     )

@@ -9,6 +9,7 @@ from pecia_gateway.asks import chat_ask, completion_ask
 from pecia_gateway.completions import Surface, complete
 from pecia_gateway.gateway import TheGateway
 from pecia_gateway.rendering import chat_completion, text_completion
+from pecia_gateway.schemas.caching import ASKING, TELLING
 from pecia_gateway.schemas.openai import (
     ChatCompletion,
     ChatCompletionRequest,
@@ -26,13 +27,13 @@ TEXT = Surface("cmpl", completion_ask, text_completion, TextChunks())
 
 def _asks(kind: type[BaseModel]) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}, **ASKING}
 
 
 def _answers(kind: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     stream = {"text/event-stream": {"schema": {"type": "string"}}}
     described = {"description": "The text; with `stream`, chunks as server-sent events.", "content": stream}
-    return {200: {"model": kind, **described}, **problems(*READING)}
+    return {200: {"model": kind, **described, **TELLING}, **problems(*READING)}
 
 
 @router.post(

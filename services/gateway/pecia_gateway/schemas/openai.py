@@ -238,6 +238,7 @@ class OcrExtension(BaseModel):
     warnings: list[OcrNotice]
     finish_reason: str = Field(description="stop, length, repetition or cancelled.")
     truncated: bool = Field(description="Whether text is missing at the end.")
+    cached: bool = Field(description="Whether every page is from a result that was kept.")
     timings: OcrTimings
     pages: list[dict[str, Any]] = Field(
         description="Pages > blocks > lines > words; pixels of the picture as received, origin top left."
