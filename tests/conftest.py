@@ -70,8 +70,10 @@ def running_stack(log: Path, **environment: str) -> Iterator[Stack]:
     """Start both services; they are stopped, and must stop cleanly, at the end."""
     grpc_port, http_port = free_port(), free_port()
     target, url = f"127.0.0.1:{grpc_port}", f"http://127.0.0.1:{http_port}"
-    settings = {"PECIA_GRPC__PORT": str(grpc_port), "PECIA_ENGINES__SCRIPTED": "true"} | environment
-    ocr = start("pecia_ocr", log, **settings)
+    settings = {"PECIA_GRPC__PORT": str(grpc_port), "PECIA_ENGINES__SCRIPTED": "true"}
+    # Tests send the same pictures and mean that they are read; those about the cache switch it on.
+    settings["PECIA_CACHE__ENABLED"] = "false"
+    ocr = start("pecia_ocr", log, **(settings | environment))
     http = {"PECIA_HTTP__HOST": "127.0.0.1", "PECIA_HTTP__PORT": str(http_port), "PECIA_OCR__TARGET": target}
     gateway = start("pecia_gateway", log, **(http | environment))
     try:

@@ -98,6 +98,9 @@ def ocr(  # noqa: PLR0913, PLR0917 - typer reads the command's options from the 
     concurrency: Annotated[
         int, typer.Option("--concurrency", "-c", min=1, max=64, help="Files on their way at the same time.")
     ] = 2,
+    no_cache: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--no-cache", help="Have every page read, although its result may be kept.")
+    ] = False,
     api_base: ApiBase = None,
     api_key: ApiKey = None,
 ) -> None:
@@ -111,7 +114,7 @@ def ocr(  # noqa: PLR0913, PLR0917 - typer reads the command's options from the 
         if output
         else StreamOutput(sys.stdout, form, several=len(files) > 1)
     )
-    with _client(api_base, api_key) as client:
+    with _client(api_base, api_key, cache=not no_cache) as client:
         failed = run(Run(tuple(files), options, concurrency, sink, buffered=output is None), client)
     raise typer.Exit(1 if failed else 0)
 
@@ -147,9 +150,12 @@ def up(context: typer.Context) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "pecia_standalone", *context.args])  # noqa: S606 - our own module
 
 
-def _client(api_base: str | None, api_key: str | None) -> RestClient:
+def _client(api_base: str | None, api_key: str | None, *, cache: bool = True) -> RestClient:
     settings = ClientSettings()
     known = settings.api_key.get_secret_value() if settings.api_key else None
     return RestClient(
-        api_base or settings.api_base, api_key=api_key or known, timeout_s=settings.api_timeout_s
+        api_base or settings.api_base,
+        api_key=api_key or known,
+        timeout_s=settings.api_timeout_s,
+        cache=cache,
     )

@@ -29,6 +29,7 @@ class GrpcClient:
         api_key: str | None = None,
         timeout_s: float = 300.0,
         credentials: grpc.ChannelCredentials | None = None,
+        cache: bool = True,
     ) -> None:
         """Open a channel; it connects with the first call.
 
@@ -37,8 +38,10 @@ class GrpcClient:
             api_key: sent as a bearer token.
             timeout_s: seconds, sent along as the call's deadline.
             credentials: for TLS or mutual TLS; None = plain text.
+            cache: False = have every page read, although its result may be kept.
         """
-        self._metadata = (("authorization", f"Bearer {api_key}"),) if api_key else ()
+        key = (("authorization", f"Bearer {api_key}"),) if api_key else ()
+        self._metadata = key if cache else (*key, ("cache-control", "no-cache"))
         self._timeout_s = timeout_s
         self._channel = (
             grpc.secure_channel(target, credentials, options=_OPTIONS)

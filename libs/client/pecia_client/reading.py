@@ -16,8 +16,9 @@ Json = Mapping[str, Any]
 class Reading:
     """What was read in one file, with everything the gateway says about it.
 
-    `finish_reason` is the true one (stop, length, repetition, cancelled); `raw` is the `ocr` object
-    of the answer, for fields this version of the client does not know.
+    `finish_reason` is the true one (stop, length, repetition, cancelled); `cached` says that every
+    page is from a result that was kept; `raw` is the `ocr` object of the answer, for fields this
+    version of the client does not know.
     """
 
     text: str
@@ -32,6 +33,7 @@ class Reading:
     timings: Timings = field(default_factory=Timings)
     usage: Usage = field(default_factory=Usage)
     request_id: str = ""
+    cached: bool = False
     raw: Json = field(default_factory=dict)
 
     @classmethod
@@ -50,6 +52,7 @@ class Reading:
             timings=_timings(ocr.get("timings") or {}),
             usage=_usage(usage),
             request_id=request_id,
+            cached=bool(ocr.get("cached")),
             raw=ocr,
         )
 

@@ -52,6 +52,7 @@ class RestClient:
         api_key: str | None = None,
         timeout_s: float = 300.0,
         retries: Retries | None = None,
+        cache: bool = True,
     ) -> None:
         """Open a pool; nothing is sent yet.
 
@@ -60,12 +61,13 @@ class RestClient:
             api_key: sent as a bearer token.
             timeout_s: seconds to wait for an answer.
             retries: None = twice, where the gateway says that a retry helps.
+            cache: False = have every page read, although its result may be kept.
         """
         self.base_url = base_url.rstrip("/").removesuffix("/v1")
         self._retries = retries or Retries()
         self._http = httpx.Client(
             base_url=self.base_url,
-            headers={"authorization": f"Bearer {api_key}"} if api_key else {},
+            headers=_headers(api_key, cache=cache),
             timeout=httpx.Timeout(timeout_s, connect=_CONNECT_TIMEOUT_S),
         )
 
@@ -214,6 +216,11 @@ def _card(card: Json) -> ModelCard:
         state=card.get("state") or "",
         raw=card,
     )
+
+
+def _headers(api_key: str | None, *, cache: bool) -> dict[str, str]:
+    key = {"authorization": f"Bearer {api_key}"} if api_key else {}
+    return key if cache else key | {"cache-control": "no-cache"}
 
 
 def _request_id(response: httpx.Response) -> str:

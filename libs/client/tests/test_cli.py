@@ -147,6 +147,13 @@ def test_every_option_reaches_the_gateway(reads: FakeGateway, pictures: Path) ->
     assert asked.headers["authorization"] == "Bearer k1"
 
 
+def test_a_page_can_be_read_although_its_result_is_kept(reads: FakeGateway, pictures: Path) -> None:
+    """--no-cache is said to the gateway; without it nothing is."""
+    pecia("ocr", pictures / "a.png", "--no-cache")
+    pecia("ocr", pictures / "a.png")
+    assert [asked.headers.get("cache-control") for asked in reads.asked] == ["no-cache", None]
+
+
 def test_a_dash_is_standard_input(reads: FakeGateway) -> None:
     """`pecia ocr -` reads the picture from a pipe."""
     result = pecia("ocr", "-", stdin=PNG + b"Piped")

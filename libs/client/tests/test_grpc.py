@@ -162,3 +162,13 @@ def test_describe_speaks_the_contract(target: str) -> None:
     """Engines as the service lists them."""
     with GrpcClient(target) as client:
         assert [engine.name for engine in client.describe().engines] == ["scripted"]
+
+
+def test_a_kept_result_can_be_refused(service: _Service, target: str) -> None:
+    """A client without cache says so on every call, beside its key."""
+    with GrpcClient(target) as client:
+        client.recognize(b"picture")
+    with GrpcClient(target, api_key="k-1", cache=False) as client:
+        client.recognize(b"picture")
+    assert [said.get("cache-control") for said in service.metadata] == [None, "no-cache"]
+    assert service.metadata[1]["authorization"] == "Bearer k-1"

@@ -198,3 +198,15 @@ def test_models_are_listed(gateway: FakeGateway) -> None:
     with RestClient(gateway.url) as client:
         (model,) = client.models()
     assert (model.id, model.owned_by, model.created) == ("rapid", "pecia", 7)
+
+
+def test_a_kept_result_says_so_and_can_be_refused(gateway: FakeGateway, chat: dict[str, Any]) -> None:
+    """`cached` arrives; a client without cache says so on every call."""
+    chat["ocr"]["cached"] = True
+    gateway.answer = lambda _: Answer.of(chat)
+    with RestClient(gateway.url) as client:
+        assert client.recognize(PNG).cached
+    with RestClient(gateway.url, api_key="k-1", cache=False) as client:
+        client.recognize(PNG)
+    assert [asked.headers.get("cache-control") for asked in gateway.asked] == [None, "no-cache"]
+    assert gateway.asked[1].headers["authorization"] == "Bearer k-1"

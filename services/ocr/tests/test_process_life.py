@@ -36,9 +36,15 @@ class Service:
     def __init__(self, **environment: str) -> None:
         """Start it and wait until an engine answers."""
         self.port = _free_port()
-        settings = {"PECIA_GRPC__PORT": str(self.port), "PECIA_ENGINES__TESSERACT": "false"} | environment
+        settings = {
+            "PECIA_GRPC__PORT": str(self.port),
+            "PECIA_ENGINES__TESSERACT": "false",
+            "PECIA_CACHE__ENABLED": "false",  # these tests send the same page and mean that it is read
+        }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pecia_ocr"], env=os.environ | settings, stderr=subprocess.DEVNULL
+            [sys.executable, "-m", "pecia_ocr"],
+            env=os.environ | settings | environment,
+            stderr=subprocess.DEVNULL,
         )
         self.channel = grpc.insecure_channel(f"127.0.0.1:{self.port}")
         self.stub = ocr_pb2_grpc.OcrServiceStub(self.channel)

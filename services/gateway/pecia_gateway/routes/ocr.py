@@ -16,7 +16,8 @@ async def read_lines(request: Request, gateway: TheGateway) -> Response:
     """Send `multipart/form-data` with one `file`, or several `files`.
 
     One file comes back as one object with `lines`; several as `results`, each with its own outcome.
-    A blank page is an empty list of lines.
+    A blank page is an empty list of lines. `x-ocr-cache` says whether all pages are from results that
+    were kept (`hit`) or were read (`miss`); `Cache-Control: no-cache` has them read now.
     """
     return await read_files(request, gateway)
 
