@@ -48,7 +48,8 @@ async def create_chat_completion(request: Request, gateway: TheGateway) -> Respo
     Takes what OpenAI's clients send. What to do with a page is said by `task_type`, or by a known
     prompt such as "Convert the document to markdown." Lines, boxes and confidences are in `ocr`.
     `x-ocr-cache` says whether every page is from a result that was kept (`hit`) or was read (`miss`);
-    `Cache-Control: no-cache` has them read now. `timeout_s` is the number of seconds after which to give up with a 504; the server's limit holds too.
+    `Cache-Control: no-cache` has them read now.
+    `timeout_s` is the number of seconds after which to give up with a 504; the server's limit holds too.
     """
     return await complete(request, gateway, CHAT)
 
