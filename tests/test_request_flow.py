@@ -21,7 +21,7 @@ from pecia_gateway.settings import Settings
 from pecia_ocr import decoding, reading
 from pecia_ocr.engines import catalogue
 from pecia_ocr.engines.base import CancelToken
-from pecia_ocr.testing import picture, running
+from pecia_ocr.testing import picture, running, scripted_settings
 
 PAGE = Path(__file__).parents[1] / "docs/request-flow.md"
 NAME = re.compile(r"`(pecia_(?:gateway|ocr|core)\.[\w.]+)`")
@@ -99,7 +99,7 @@ async def ask(target: str, *, stream: bool) -> httpx.Response:
 async def test_a_request_goes_the_documented_way() -> None:
     """Gateway and ocr service call what the page names, step by step, and answer as it says."""
     with calls() as called:
-        async with running() as server:
+        async with running(scripted_settings(cache={"enabled": True})) as server:
             answer = await ask(f"127.0.0.1:{server.port}", stream=False)
             streamed = await ask(f"127.0.0.1:{server.port}", stream=True)
             await asyncio.sleep(0)
