@@ -12,7 +12,9 @@ from pecia_core.recognition import Delta, Recognition, RecognizeOptions, Timings
 from pecia_core.telemetry import memory_usage_event, processing_time_event, resident_bytes
 from pecia_core.vocabulary import BlockKind
 
-from pecia_ocr.engines.base import CancelToken, Engine, Finished, Oriented, Pixels, PlacedLine
+from pecia_ocr.decoding import Decoded
+from pecia_ocr.engines.base import CancelToken, Engine, Finished, Oriented, PlacedLine
+from pecia_ocr.places import enlarged
 
 log = logging.getLogger(__name__)
 
@@ -79,13 +81,13 @@ def _paragraph(lines: list[Line], reading_order: int) -> Block:
 
 
 def read_page(
-    engine: Engine, decode: Callable[[], Pixels], options: RecognizeOptions, cancel: CancelToken, emit: Emit
+    engine: Engine, decode: Callable[[], Decoded], options: RecognizeOptions, cancel: CancelToken, emit: Emit
 ) -> Recognition:
     """Decode a page, let the engine read it, and put what it says together.
 
     Args:
         engine: loaded.
-        decode: gives the pixels; called here so that its time is measured and its errors are the page's.
+        decode: gives the picture; called here so that its time is measured and its errors are the page's.
         options: what the caller wants.
         cancel: stops the engine between lines.
         emit: told of each delta and block as it comes.
@@ -95,12 +97,12 @@ def read_page(
         pecia_core.errors.PeciaError: the page cannot be read.
     """
     began = perf_counter()
-    pixels = decode()
+    page = decode()
     decoded = perf_counter()
     cancel.check()
     assembly = _Assembly(options)
-    for event in engine.read(pixels, options, cancel):
-        for said in _follow(assembly, event):
+    for event in engine.read(page.pixels, options, cancel):
+        for said in _follow(assembly, enlarged(event, page)):
             emit(said)
     for block in assembly.close_block():
         emit(block)
@@ -108,7 +110,7 @@ def read_page(
     log.info(processing_time_event((ended - began) * 1000))
     log.info(memory_usage_event(resident_bytes()))
     timings = Timings(decode_ms=(decoded - began) * 1000, engine_ms=(ended - decoded) * 1000)
-    return _recognition(engine, pixels, assembly, timings)
+    return _recognition(engine, page, assembly, timings)
 
 
 def _follow(assembly: _Assembly, event: object) -> Iterator[Delta | Block]:
@@ -125,11 +127,10 @@ def _follow(assembly: _Assembly, event: object) -> Iterator[Delta | Block]:
             assembly.finished = event
 
 
-def _recognition(engine: Engine, pixels: Pixels, assembly: _Assembly, timings: Timings) -> Recognition:
-    height, width = pixels.shape[:2]
+def _recognition(engine: Engine, decoded: Decoded, assembly: _Assembly, timings: Timings) -> Recognition:
     page = Page(
-        width=width,
-        height=height,
+        width=decoded.width,
+        height=decoded.height,
         blocks=tuple(assembly.blocks),
         index=assembly.options.page_index,
         rotation=assembly.rotation,

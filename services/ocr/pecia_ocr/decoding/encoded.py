@@ -1,6 +1,7 @@
 """An encoded picture to the pixels a reader sees: upright, in colour, on white paper."""
 
 import warnings
+from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
@@ -12,10 +13,37 @@ from pecia_ocr.engines.base import Pixels
 
 _BAND = 256  # rows copied at a time: Pillow needs a second copy of what it hands over
 _MAX_PIXELS = 100_000_000
+# A4 at 300 dots per inch has 8.7 million; lines are read 48 pixels high.
+ENOUGH_PIXELS = 8_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A picture's pixels, and its true width and height, of which the pixels may be a reduction."""
+
+    pixels: Pixels
+    width: int
+    height: int
 
 
 def decode(data: bytes, max_pixels: int = _MAX_PIXELS) -> Pixels:
     """All pixels of the picture, or of its first frame, after its EXIF rotation.
+
+    Raises:
+        InvalidDocument: damaged, cut short, or empty.
+        UnsupportedDocument: not a JPEG, PNG, WEBP, BMP or TIFF.
+        TooLarge: more than `max_pixels`, or more than memory holds.
+    """
+    return decode_for_reading(data, max_pixels, enough=max_pixels).pixels
+
+
+def decode_for_reading(data: bytes, max_pixels: int = _MAX_PIXELS, enough: int = ENOUGH_PIXELS) -> Decoded:
+    """The same, but a JPEG much larger than reading needs is decoded at a half, a quarter or an eighth.
+
+    Args:
+        data: the file.
+        max_pixels: of the picture as it is.
+        enough: pixels that stay at least.
 
     Raises:
         InvalidDocument: damaged, cut short, or empty.
@@ -27,7 +55,7 @@ def decode(data: bytes, max_pixels: int = _MAX_PIXELS) -> Pixels:
         with warnings.catch_warnings():
             # Pillow warns at 89 million pixels (ours is the limit that counts) and of odd metadata.
             warnings.simplefilter("ignore")
-            return _pixels(data, header.format, max_pixels)
+            return _pixels(data, header.format, max_pixels, enough)
     except PeciaError:
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
@@ -38,13 +66,24 @@ def decode(data: bytes, max_pixels: int = _MAX_PIXELS) -> Pixels:
         ) from error
 
 
-def _pixels(data: bytes, name: str, max_pixels: int) -> Pixels:
+def _pixels(data: bytes, name: str, max_pixels: int, enough: int) -> Decoded:
     with Image.open(BytesIO(data), formats=[name]) as picture:
         if picture.width * picture.height > max_pixels:
             raise _too_large(picture.width, picture.height)
+        width, height = picture.size
+        picture.draft(None, _reduced(width, height, enough))  # only the JPEG decoder can
         picture.load()
+        reduced = picture.size
         ImageOps.exif_transpose(picture, in_place=True)
-        return _copied(_coloured(picture))
+        if picture.size != reduced:  # it lay on its side; a square one is as wide as high
+            width, height = height, width
+        return Decoded(_copied(_coloured(picture)), width, height)
+
+
+def _reduced(width: int, height: int, enough: int) -> tuple[int, int]:
+    """Half, a quarter or an eighth of the size, while enough pixels are left."""
+    divisor = next(d for d in (8, 4, 2, 1) if d == 1 or width * height >= enough * d * d)
+    return width // divisor, height // divisor
 
 
 def _too_large(width: int, height: int) -> TooLarge:

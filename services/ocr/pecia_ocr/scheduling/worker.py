@@ -22,7 +22,7 @@ from pecia_core.vocabulary import EngineName
 
 from pecia_ocr import decoding
 from pecia_ocr.engines import catalogue
-from pecia_ocr.engines.base import CancelToken, Engine, Interrupted, Pixels
+from pecia_ocr.engines.base import CancelToken, Engine, Interrupted
 from pecia_ocr.reading import read_page
 from pecia_ocr.scheduling import frames
 
@@ -142,11 +142,12 @@ class Worker:
         return frames.Done(call_id, recognition, resident_bytes())
 
 
-def _decode(read: frames.Read, payload: bytes) -> Pixels:
+def _decode(read: frames.Read, payload: bytes) -> decoding.Decoded:
     if read.raw is None:
-        return decoding.decode(payload)
+        return decoding.decode_for_reading(payload)
     raw = read.raw
-    return decoding.from_raw(raw.width, raw.height, raw.channels, raw.stride, payload)
+    pixels = decoding.from_raw(raw.width, raw.height, raw.channels, raw.stride, payload)
+    return decoding.Decoded(pixels, raw.width, raw.height)
 
 
 def _die_with(parent: int) -> None:
