@@ -119,7 +119,7 @@ def test_a_page_goes_the_documented_way() -> None:
         engine.load(lambda _: None)
         options = RecognizeOptions()
         recognition = reading.read_page(
-            engine, lambda: decoding.decode(receipt), options, CancelToken(), lambda _: None
+            engine, lambda: decoding.decode_for_reading(receipt), options, CancelToken(), lambda _: None
         )
     assert recognition.text
     described = [step for step in steps("In a worker process") if step[0] != "13"]

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pecia_ocr.engines.base import CancelToken, Pixels
-from pecia_ocr.engines.rapid.margins import Content, content
 from pecia_ocr.engines.rapid.networks import Network, Tensor
 from pecia_ocr.engines.rapid.turns import Turns
 
@@ -45,27 +44,21 @@ class Detector:
 
     def find(self, pixels: Pixels, rotation: int, cancel: CancelToken) -> list[Quad]:
         """All runs of text, in no order, in pixels of the page turned clockwise by `rotation`."""
-        height, width = pixels.shape[:2]
-        part = content(pixels)
-        small = np.ascontiguousarray(np.rot90(self._shrink(pixels, part), -rotation // 90))
+        small = np.ascontiguousarray(np.rot90(self._shrink(pixels), -rotation // 90))
         blob = cv2.dnn.blobFromImage(small, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
         with self._turns.mine(cancel):
             heat = self._network.run(np.asarray(blob, np.float32), cancel)[0, 0]
-        sides = (part.right - part.left, part.bottom - part.top)
-        across, down = sides if rotation % 180 == 0 else sides[::-1]
-        scale = np.array([across / heat.shape[1], down / heat.shape[0]])
-        corner = np.array(part.corner(rotation, width, height))
-        page = (width, height) if rotation % 180 == 0 else (height, width)
+        height, width = pixels.shape[:2] if rotation % 180 == 0 else pixels.shape[1::-1]
+        scale = np.array([width / heat.shape[1], height / heat.shape[0]])
         quads = (self._quad(contour, heat) for contour in self._contours(heat))
-        return [_ordered(quad * scale + corner, page) for quad in quads if quad is not None]
+        return [_ordered(quad * scale, width, height) for quad in quads if quad is not None]
 
-    def _shrink(self, pixels: Pixels, part: Content) -> Pixels:
-        """A part of the page, as small as the whole page has to be made."""
-        ratio = min(1.0, sqrt(self._limits.max_area / (pixels.shape[0] * pixels.shape[1])))
-        size = (_multiple((part.right - part.left) * ratio), _multiple((part.bottom - part.top) * ratio))
+    def _shrink(self, pixels: Pixels) -> Pixels:
+        height, width = pixels.shape[:2]
+        ratio = min(1.0, sqrt(self._limits.max_area / (height * width)))
+        size = (_multiple(width * ratio), _multiple(height * ratio))
         method = cv2.INTER_AREA if ratio < 0.6 else cv2.INTER_LINEAR  # noqa: PLR2004 - measured
-        seen = pixels[part.top : part.bottom, part.left : part.right]
-        return np.asarray(cv2.resize(seen, size, interpolation=method), np.uint8)
+        return np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
 
     def _contours(self, heat: Tensor) -> list[NDArray[np.int32]]:
         mask = cv2.dilate((heat > self._least_logit).astype(np.uint8), np.ones((2, 2), np.uint8))
@@ -100,9 +93,9 @@ def _mean_inside(corners: NDArray[np.float32], heat: Tensor) -> float:
     return float(cv2.mean(chances, mask)[0])
 
 
-def _ordered(quad: NDArray[np.float64], page: tuple[int, int]) -> Quad:
-    """Inside the page (width, height), clockwise from the top-left corner."""
-    inside = np.clip(quad, 0, page).astype(np.float32)
+def _ordered(quad: NDArray[np.float64], width: int, height: int) -> Quad:
+    """Inside the page, clockwise from the top-left corner."""
+    inside = np.clip(quad, 0, [width, height]).astype(np.float32)
     by_x = inside[np.argsort(inside[:, 0], kind="stable")]
     left = by_x[:2][np.argsort(by_x[:2, 1], kind="stable")]
     right = by_x[2:][np.argsort(by_x[2:, 1], kind="stable")]
