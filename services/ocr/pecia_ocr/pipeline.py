@@ -15,7 +15,7 @@ from pecia_core.recognition import Event, Recognition, RecognizeOptions, Started
 from pecia_core.vocabulary import TaskType
 
 from pecia_ocr.admission import Admission, Place
-from pecia_ocr.cache import CacheControl, Flight, Flights, Outcome, Results, Ticket, replayed
+from pecia_ocr.cache import CacheControl, Elsewhere, Flight, Flights, Outcome, Results, Ticket, replayed
 from pecia_ocr.registry import Choice, Registry
 from pecia_ocr.scheduling.lane import Lane
 from pecia_ocr.scheduling.process import PageInput
@@ -37,12 +37,20 @@ class Asker:
 class Pipeline:
     """Reads pages."""
 
-    def __init__(self, registry: Registry, admission: Admission, results: Results, timeout_s: float) -> None:
-        """Know the engines, the limits, what was read before, and how long a page may take (seconds)."""
+    def __init__(
+        self,
+        registry: Registry,
+        admission: Admission,
+        results: Results,
+        elsewhere: Elsewhere,
+        timeout_s: float,
+    ) -> None:
+        """Know the engines, the limits, what was and is read, and how long a page may take (seconds)."""
         self.registry = registry
         self.flights = Flights(timeout_s)
         self._admission = admission
         self._results = results
+        self._elsewhere = elsewhere
         self._timeout_s = timeout_s
 
     async def recognize(self, page: PageInput, asker: Asker) -> AsyncGenerator[Event, None]:
@@ -100,16 +108,25 @@ class Pipeline:
         self, ticket: Ticket, page: PageInput, lane: Lane, place: Place
     ) -> AsyncGenerator[Event, None]:
         place.begin()
-        async with aclosing(lane.read(page)) as events:
-            async for event in events:
-                if isinstance(event, Recognition):
-                    await self._results.keep(ticket, event)
+        name = _flight_name(ticket, page.options)
+        if await self._elsewhere.ended(name) and (kept := await self._results.find(ticket)):
+            for event in replayed(kept, page.options.task_type, cached=False):
                 yield event
+            return
+        with ExitStack() as stack:
+            async with aclosing(lane.read(page)) as events:
+                async for event in events:
+                    if isinstance(event, Started):
+                        stack.enter_context(self._elsewhere.marked(name))
+                    elif isinstance(event, Recognition):
+                        await self._results.keep(ticket, event)
+                    yield event
 
     async def close(self) -> None:
         """Give up what is still being read."""
         await self.flights.close()
         await self._results.close()
+        await self._elsewhere.close()
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from pecia_ocr.admission import Admission
 from pecia_ocr.authentication import Door
 from pecia_ocr.blobs import BlobFolder
-from pecia_ocr.cache import LayeredStore, MemoryStore, Results, SharedStore, Store
+from pecia_ocr.cache import Elsewhere, LayeredStore, MemoryStore, RedisLink, Results, SharedStore, Store
 from pecia_ocr.interceptors import CallBoundary
 from pecia_ocr.pipeline import Pipeline
 from pecia_ocr.registry import Registry
@@ -53,9 +53,10 @@ class OcrServer:
         metrics = RequestMetrics(self.metrics_registry, "ocr")
         boundary = CallBoundary(Door(settings.auth.keys_file), self.registry, metrics)
         server = grpc.aio.server(interceptors=(boundary,), options=_options(settings))
-        results = Results(build_store(settings.cache), _setup(settings), self.metrics_registry)
+        store, elsewhere = build_cache(settings.cache)
+        results = Results(store, _setup(settings), self.metrics_registry)
         admission = Admission(settings.limits)
-        self.pipeline = Pipeline(self.registry, admission, results, settings.inference_timeout_s)
+        self.pipeline = Pipeline(self.registry, admission, results, elsewhere, settings.inference_timeout_s)
         blobs = BlobFolder(settings.blobs.root, settings.limits.max_picture_bytes)
         ocr_pb2_grpc.add_OcrServiceServicer_to_server(OcrServicer(self.pipeline, blobs, settings), server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
@@ -103,17 +104,21 @@ class OcrServer:
             await lane.close()
 
 
-def build_store(cache: CacheSettings) -> Store | None:
-    """Where results are kept; None = nowhere.
+def build_cache(cache: CacheSettings) -> tuple[Store | None, Elsewhere]:
+    """Where results are kept, None = nowhere, and who else reads.
 
     Raises:
         ValueError: the address of Redis is none.
     """
     if not cache.enabled:
-        return None
+        return None, Elsewhere()
     near = MemoryStore(cache.max_bytes, cache.ttl_s)
     url = cache.redis_url.get_secret_value() if cache.redis_url else ""
-    return LayeredStore(near, SharedStore(url, cache.ttl_s)) if url else near
+    if not url:
+        return near, Elsewhere()
+    link = RedisLink(url)
+    far = SharedStore(link, cache.ttl_s)
+    return LayeredStore(near, far), Elsewhere(link, far)
 
 
 def _setup(settings: Settings) -> str:

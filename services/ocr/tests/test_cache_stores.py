@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pecia_ocr.cache import LayeredStore, MemoryStore, SharedStore, Store
+from pecia_ocr.cache import LayeredStore, MemoryStore, RedisLink, SharedStore, Store
+from pecia_ocr.cache import link as link_module
 from pecia_ocr.cache import shared as shared_module
 from redis.asyncio import Redis
 
@@ -23,11 +24,13 @@ KEY, OTHER = "a" * 64, "b" * 64
 @asynccontextmanager
 async def connected(url: str, ttl_s: float = 60.0) -> AsyncIterator[SharedStore]:
     """A store in Redis that is closed in the end."""
-    store = SharedStore(url, ttl_s)
+    link = RedisLink(url)
+    store = SharedStore(link, ttl_s)
     try:
         yield store
     finally:
         await store.close()
+        await link.close()
 
 
 async def kept(store: SharedStore, key: str, value: bytes) -> None:
@@ -111,7 +114,7 @@ async def test_redis_with_too_much_is_not_believed(redis: Any, monkeypatch: pyte
         assert await store.get(KEY) is None
         await kept(store, OTHER, b"x" * 101)
         assert await store.get(OTHER) is None
-        assert not store.resting
+        assert not store._link.resting
 
 
 async def test_redis_that_holds_something_else_is_a_miss(redis: Any) -> None:
@@ -128,13 +131,13 @@ async def test_redis_that_is_gone_is_left_alone_and_found_again(
     start_redis: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One log line however many ask; no waiting while it rests; results are shared again afterwards."""
-    monkeypatch.setattr(shared_module, "_REST_S", 0.5)
+    monkeypatch.setattr(link_module, "_REST_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with caplog.at_level(logging.WARNING, shared_module.__name__):
+    with caplog.at_level(logging.WARNING, link_module.__name__):
         async with connected(f"redis://:secret@127.0.0.1:{port}/0") as store:
             assert await asyncio.gather(*(store.get(KEY) for _ in range(50))) == [None] * 50
-            assert store.resting
+            assert store._link.resting
             await kept(store, KEY, b"lost")
             assert len(caplog.records) == 1
             assert "secret" not in caplog.text
@@ -179,14 +182,14 @@ async def test_a_cancelled_look_up_mixes_up_no_answers(redis: Any) -> None:
                 await asyncio.sleep(0)
             left.cancel()
             assert await store.get(KEY) == b"mine"
-        assert not store.resting
+        assert not store._link.resting
 
 
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1", "127.0.0.1:6379", "redis://:pass word@host:x"])
 def test_an_address_that_is_none_is_refused_without_being_told(url: str) -> None:
     """The service does not start with it, and says which setting it is; a password in it is not printed."""
     with pytest.raises(ValueError, match="PECIA_CACHE__REDIS_URL") as caught:
-        SharedStore(url, 60)
+        RedisLink(url)
     assert "pass word" not in str(caught.value)
 
 
@@ -210,12 +213,11 @@ async def test_what_is_read_here_meanwhile_is_found() -> None:
 async def test_both_stores_keep(redis: Any) -> None:
     """What was read here is found here without Redis, and elsewhere through it."""
     near = MemoryStore(10_000, 60)
-    far = SharedStore(redis.url, 60)
-    both = LayeredStore(near, far)
-    await both.put(KEY, b"text")
-    await far.written()
-    assert await near.get(KEY) == b"text"
-    async with connected(redis.url) as other:
+    async with connected(redis.url) as far, connected(redis.url) as other:
+        both = LayeredStore(near, far)
+        await both.put(KEY, b"text")
+        await far.written()
+        assert await near.get(KEY) == b"text"
         assert await LayeredStore(MemoryStore(10_000, 60), other).get(KEY) == b"text"
-    await both.close()
+        await both.close()
     assert len(near) == 0

@@ -9,13 +9,13 @@ from pecia_core.recognition import Delta, Event, Recognition, Started
 from pecia_core.vocabulary import TaskType
 
 
-def replayed(recognition: Recognition, task: TaskType) -> Iterator[Event]:
+def replayed(recognition: Recognition, task: TaskType, *, cached: bool = True) -> Iterator[Event]:
     """Started, deltas and blocks, the Recognition; all deltas joined are its text.
 
     Lines are told one by one, as when they were read. Where they do not make up the text, as with
-    engines that write text of their own, it comes in one piece.
+    engines that write text of their own, it comes in one piece. `cached` is what they say of themselves.
     """
-    yield Started(recognition.engine, recognition.model, cached=True)
+    yield Started(recognition.engine, recognition.model, cached=cached)
     told = [list(deltas) for deltas in _by_block(recognition.page.blocks, task)]
     by_line = "".join(delta.text for deltas in told for delta in deltas) == recognition.text
     if not by_line:
@@ -24,7 +24,7 @@ def replayed(recognition: Recognition, task: TaskType) -> Iterator[Event]:
         if by_line:
             yield from deltas
         yield block
-    yield replace(recognition, cached=True)
+    yield replace(recognition, cached=cached)
 
 
 def _by_block(blocks: tuple[Block, ...], task: TaskType) -> Iterator[Iterator[Delta]]:
