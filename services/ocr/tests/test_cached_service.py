@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -16,6 +16,7 @@ from pecia_ocr.engines.scripted import digest_of
 from pecia_ocr.server import OcrServer
 from pecia_ocr.testing import picture, running, scripted_settings, until
 from prometheus_client import generate_latest
+from redis.asyncio import Redis
 
 StartServer = Callable[..., Awaitable[OcrServer]]
 Stub = Any  # calls that are awaited
@@ -291,7 +292,9 @@ async def test_pods_find_each_others_results(redis: Any) -> None:
     cache = {"enabled": True, "redis_url": redis.url}
     async with serving(cache=cache) as (_, stub), serving(cache=cache) as (_, other):
         assert not (await stub.Recognize(_request())).recognition.cached
-        await asyncio.sleep(0.3)
+        async with asyncio.timeout(20), aclosing(Redis.from_url(redis.url)) as looking:
+            while not await looking.keys("pecia:result:*"):
+                await asyncio.sleep(0.02)
         assert (await other.Recognize(_request())).recognition.cached
         assert not (await other.Recognize(_request(), metadata=_tenant("acme"))).recognition.cached
         redis.process.kill()

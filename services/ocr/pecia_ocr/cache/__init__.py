@@ -1,8 +1,8 @@
 """Results that are kept, and readings that are shared: a page is read once for all who ask the same.
 
 `results.Results` knows what was read, `flights.Flights` what is being read here, `elsewhere.Elsewhere`
-what other processes read. The first two are asked before a
-page is admitted: neither an answer that is there nor one that is coming costs a slot.
+what other processes read. The first two are asked before a page is admitted: neither an answer that is
+there nor one that is coming costs a slot.
 """
 
 from pecia_ocr.cache.control import CacheControl
