@@ -3,9 +3,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 PACKAGES := pecia_core pecia_client pecia_ocr pecia_gateway pecia_ui pecia_standalone
+# DATA=x ROUNDS=3 -> --data=x --rounds=3, for those of the names that were given
+options = $(foreach name,$(1),$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z)=$($(name))))
 TESTS := $(wildcard libs/*/tests services/*/tests) tests
 
-.PHONY: help up install lint type contracts pytest test quality protos check-protos docs baseline lock clean
+.PHONY: help up install lint type contracts pytest test quality bench-install bench-cpu bench-http bench-soak protos check-protos docs baseline lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +49,18 @@ quality: ## Accuracy of every engine on DATA=<folder with manifest.json>, writte
 	@[ -n "$(DATA)" ] || { echo "Say which data: make quality DATA=<folder>"; exit 2; }
 	$(BIN)/python -m benchmarks.quality $(DATA)
 
+bench-cpu: bench-install ## Our engine beside RapidOCR and Tesseract: benchmarks/results/cpu.md; ARGS=--help teaches
+	$(BIN)/python -m benchmarks.cpu $(call options,DATA ROUNDS ONLY KINDS PRICE) $(ARGS)
+
+bench-http: bench-install ## Our services beside rapidocr_api under load: benchmarks/results/http.md
+	$(BIN)/python -m benchmarks.http $(call options,DATA SECONDS) $(ARGS)
+
+bench-soak: bench-install ## Memory of the service over PAGES or MINUTES: benchmarks/results/soak.md
+	$(BIN)/python -m benchmarks.soak $(call options,DATA PAGES MINUTES) $(ARGS)
+
+bench-install: install
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/bench.txt
+
 ##@ Maintain
 
 protos: ## Generate the stubs in protos/gen again
@@ -67,6 +81,7 @@ lock: ## Resolve again and export the hash-pinned requirements
 	uv lock
 	uv export -q --all-packages --no-emit-workspace --no-default-groups --group build --no-header -o requirements/runtime.txt >/dev/null
 	uv export -q --all-packages --no-emit-workspace --no-default-groups --group build --group dev --no-header -o requirements/dev.txt >/dev/null
+	uv export -q --no-emit-workspace --only-group bench --no-header -o requirements/bench.txt >/dev/null
 	echo uv | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements/bootstrap.txt >/dev/null
 	echo openai==2.54.0 | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements/openai2.txt >/dev/null
 

@@ -18,12 +18,13 @@ _BY_CHARACTERS = {"receipt", "indonesian"}
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One picture."""
+    """One picture; `lines` is the truth with its boxes, where it is known that precisely."""
 
     name: str
     kind: str
     picture: Path
     truth: str
+    lines: tuple[Placed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +48,14 @@ def load(folder: Path) -> DataSet:
     """Read the manifest and every truth."""
     manifest = (folder / "manifest.json").read_bytes()
     entries = [entry for entry in json.loads(manifest) if entry["gt"]]
-    samples = tuple(
-        Sample(entry["id"], entry["cat"], folder / entry["file"], _truth(folder / entry["gt"]))
-        for entry in entries
-    )
+    samples = tuple(_sample(folder, entry) for entry in entries)
     return DataSet(samples, sha256(manifest).hexdigest()[:12])
 
 
-def _truth(path: Path) -> str:
+def _sample(folder: Path, entry: dict[str, str]) -> Sample:
+    path, picture = folder / entry["gt"], folder / entry["file"]
     text = path.read_text("utf-8", "replace")
     if path.suffix == ".txt":
-        return text
-    return in_rows([Placed(piece["text"], *piece["box"]) for piece in json.loads(text)])
+        return Sample(entry["id"], entry["cat"], picture, text)
+    lines = tuple(Placed(piece["text"], *piece["box"]) for piece in json.loads(text))
+    return Sample(entry["id"], entry["cat"], picture, in_rows(lines), lines)

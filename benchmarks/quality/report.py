@@ -14,6 +14,7 @@ from benchmarks.quality.scoring import Difference, Score, character_error_rate, 
 Results = Mapping[str, Mapping[str, Sequence[Score]]]
 
 _PACKAGES = ("rapidocr", "onnxruntime", "opencv-python-headless", "numpy", "pillow")
+OURS = "rapid"
 _FEWEST = 3  # pictures; resampling fewer says nothing
 _HEAD = """# Quality of the engines
 
@@ -30,33 +31,39 @@ bootstrap over pictures ({rounds} rounds): a difference counts when the interval
 
 def render(results: Results, data: DataSet, root: Path) -> str:
     """The whole page."""
-    parts = [_HEAD.format(rounds="2,000"), _table(results), _findings(results), _circumstances(data, root)]
+    parts = [
+        _HEAD.format(rounds="2,000"),
+        accuracy_table(results, OURS),
+        _findings(results),
+        _circumstances(data, root),
+    ]
     return "\n".join(parts)
 
 
 def worse_than_stock(results: Results) -> list[str]:
     """The kinds in which `rapid` is worse than stock RapidOCR by more than chance."""
-    return [kind for kind, by_reader in results.items() if _verdict(kind, by_reader) == "worse"]
+    return [kind for kind, found in results.items() if verdict(kind, found[OURS], found[STOCK]) == "worse"]
 
 
-def _against(kind: str, by_reader: Mapping[str, Sequence[Score]], reader: str) -> Difference:
-    measure = character_error_rate if decided_by_characters(kind) else word_f1
-    return difference(measure, by_reader["rapid"], by_reader[reader])
+def _against(kind: str, ours: Sequence[Score], theirs: Sequence[Score]) -> Difference:
+    return difference(character_error_rate if decided_by_characters(kind) else word_f1, ours, theirs)
 
 
-def _verdict(kind: str, by_reader: Mapping[str, Sequence[Score]]) -> str:
-    if len(by_reader["rapid"]) < _FEWEST:
+def verdict(kind: str, ours: Sequence[Score], theirs: Sequence[Score]) -> str:
+    """Whether ours is better or worse than theirs in the measure that decides for this kind."""
+    if len(ours) < _FEWEST:
         return "too few pictures to tell"
-    found = _against(kind, by_reader, STOCK)
+    found = _against(kind, ours, theirs)
     low, high = (found.low, found.high) if decided_by_characters(kind) else (-found.high, -found.low)
     if high < 0:
         return "better"
     return "worse" if low > 0 else "no difference shown"
 
 
-def _table(results: Results) -> str:
+def accuracy_table(results: Results, ours: str) -> str:
+    """Both measures of every reader, the one that decides in bold; `ours` is compared with the others."""
     lines = [
-        "| kind | pictures | reader | CER % | word F1 % | `rapid` minus it |",
+        f"| kind | pictures | reader | CER % | word F1 % | `{ours}` minus it |",
         "|---|---|---|---|---|---|",
     ]
     for kind, by_reader in results.items():
@@ -66,7 +73,7 @@ def _table(results: Results) -> str:
                 error = f"**{error}**"
             else:
                 shared = f"**{shared}**"
-            gap = "" if reader == "rapid" else _gap(_against(kind, by_reader, reader))
+            gap = "" if reader == ours else _gap(_against(kind, by_reader[ours], scores))
             lines.append(f"| {kind} | {len(scores)} | {reader} | {error} | {shared} | {gap} |")
     return "\n".join(lines) + "\n"
 
@@ -77,8 +84,8 @@ def _gap(found: Difference) -> str:
 
 def _findings(results: Results) -> str:
     """What the table says about `rapid` and the models' own pipeline."""
-    verdicts = (f"- {kind}: {_verdict(kind, by_reader)}" for kind, by_reader in results.items())
-    return f"`rapid` beside {STOCK}, which runs the same models:\n\n" + "\n".join(verdicts) + "\n"
+    verdicts = (f"- {kind}: {verdict(kind, found[OURS], found[STOCK])}" for kind, found in results.items())
+    return f"`{OURS}` beside {STOCK}, which runs the same models:\n\n" + "\n".join(verdicts) + "\n"
 
 
 def _circumstances(data: DataSet, root: Path) -> str:
