@@ -4,7 +4,6 @@ import contextlib
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from pecia_core.testing import sample_receipt
+from pecia_standalone import leash
 
 _START_S = 90.0
 
@@ -45,11 +45,9 @@ def free_port() -> int:
 
 
 def start(module: str, log: Path, **environment: str) -> subprocess.Popen[bytes]:
-    """Run one of our services; its log goes to a file."""
+    """Run one of our services, so that it dies with the tests; its log goes to a file."""
     with log.open("ab") as sink:
-        return subprocess.Popen(
-            [sys.executable, "-m", module], env=os.environ | environment, stderr=sink, stdout=sink
-        )
+        return subprocess.Popen(leash.command(module), env=os.environ | environment, stderr=sink, stdout=sink)
 
 
 def wait_until_ready(url: str, processes: list[subprocess.Popen[bytes]]) -> None:

@@ -176,7 +176,7 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         # A call that runs when its connection grows old is let finish.
         ("grpc.max_connection_age_grace_ms", int(settings.inference_timeout_s * 1000)),
         # Callers ping while a page is read; by default gRPC hangs up on the third ping of a silent call.
-        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", settings.grpc.min_ping_interval_s * 1000),
         ("grpc.so_reuseport", 0),
     ]
 

@@ -23,6 +23,12 @@ class GrpcSettings(BaseModel):
         30,
         description="Seconds after which a connection is renewed: callers behind a name find new pods.",
     )
+    min_ping_interval_s: int = Field(
+        10,
+        gt=0,
+        description="Seconds between a caller's keep-alive pings during a silent call; who pings more often "
+        "is hung up on. gRPC's own default is 300, and pages take long.",
+    )
     reflection: bool = Field(
         default=True, description="Serve gRPC reflection, so that any client can look around."
     )
