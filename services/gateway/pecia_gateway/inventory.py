@@ -38,6 +38,15 @@ def is_ready(fleet: Fleet) -> bool:
     return any(offer.state is EngineState.READY for offer in fleet.engines)
 
 
+def reason_of(fleet: Fleet) -> str:
+    """Why no engine can answer, and what to do; "" where one can."""
+    if is_ready(fleet):
+        return ""
+    states = ", ".join(f"{offer.name} is {offer.state}" for offer in fleet.engines)
+    reasons = (fleet.trouble, *(offer.reason for offer in fleet.engines), f"No engine can answer: {states}.")
+    return next(reason for reason in reasons if reason) if states or fleet.trouble else "There is no engine."
+
+
 def status_of(fleet: Fleet) -> Literal["healthy", "loading", "degraded"]:
     """One word for all engines: a broken one shows even while others answer."""
     states = {offer.state for offer in fleet.engines}

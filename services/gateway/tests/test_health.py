@@ -17,7 +17,7 @@ async def test_live_answers_at_once(gateway: Any) -> None:
 async def test_ready_when_an_engine_is(gateway: Any) -> None:
     """The seed's body, word for word."""
     answer = await gateway.client.get("/ready")
-    assert (answer.status_code, answer.json()) == (200, {"ready": True, "models_loaded": True})
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "models_loaded": True, "reason": ""})
 
 
 def engines(*states: EngineState) -> list[ocr_pb2.EngineDescription]:
@@ -50,7 +50,9 @@ async def test_health_and_ready_follow_the_engines(
         assert health.json()["model_loaded"] is health.json()["models_loaded"] is ready
         answer = await gateway.client.get("/ready")
         assert answer.status_code == (200 if ready else 503)
-        assert answer.json() == {"ready": ready, "models_loaded": ready}
+        assert (answer.json()["ready"], answer.json()["models_loaded"]) == (ready, ready)
+        assert answer.json()["reason"] == health.json()["reason"]
+        assert bool(answer.json()["reason"]) is not ready
 
 
 async def test_health_has_every_field_of_the_seeds(gateway: Any) -> None:

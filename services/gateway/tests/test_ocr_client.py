@@ -153,7 +153,9 @@ async def test_a_pod_killed_in_the_middle_of_its_text() -> None:
 async def test_a_stream_begun_twice_starts_once_for_its_caller(client_of: Start) -> None:
     """The first pod leaves after Started; the second one's Started is no news."""
     pods = [_pod(lines=(), error=Unavailable("Leaving.", code="draining")), _pod()]
+    pods[0].load.free_slots = 9  # which is why it is asked first
     client = await client_of(*pods, resolve_interval_s=600)
+    await client.describe()
     for _ in range(2):
         events = [event async for event in client.stream(b"page", _OPTIONS, _CALL)]
         assert [type(event) for event in events] == [Started, Delta, Delta, Recognition]

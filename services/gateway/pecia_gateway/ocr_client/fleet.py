@@ -22,7 +22,10 @@ class EngineOffer:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The pods that answered, together; limits are the smallest any of them has. 0 = not known."""
+    """The pods that answered, together; limits are the smallest any of them has. 0 = not known.
+
+    `trouble` is why another pod gave no answer, "" where all did.
+    """
 
     engines: tuple[EngineOffer, ...] = ()
     pods: int = 0
@@ -32,6 +35,7 @@ class Fleet:
     pages_per_second: float = 0.0
     max_picture_bytes: int = 0
     max_picture_pixels: int = 0
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

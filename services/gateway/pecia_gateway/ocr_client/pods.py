@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection
+from dataclasses import replace
 
 import grpc
 from pecia.ocr.v1 import ocr_pb2
@@ -14,6 +15,7 @@ from pecia_gateway.ocr_client.channel import open_channel
 from pecia_gateway.ocr_client.fleet import Fleet
 from pecia_gateway.ocr_client.merging import merged
 from pecia_gateway.ocr_client.pod import Clock, Pod
+from pecia_gateway.ocr_client.trouble import trouble
 from pecia_gateway.settings import OcrSettings
 
 _log = logging.getLogger(__name__)
@@ -138,10 +140,15 @@ class Pods:
     async def _describe_all(self) -> None:
         pods = tuple(self._pods.values())
         answers = await asyncio.gather(*map(self._describe, pods))
-        self._fleet = merged([answer for answer in answers if answer is not None])
+        troubles = [answer for answer in answers if isinstance(answer, str)]
+        if not pods:
+            troubles = [f"The name {self._settings.target} has no address: look at PECIA_OCR__TARGET."]
+        described = [answer for answer in answers if not isinstance(answer, str)]
+        self._fleet = replace(merged(described), trouble=next(iter(troubles), ""))
         self._described_at = self._clock()
 
-    async def _describe(self, pod: Pod) -> ocr_pb2.DescribeResponse | None:
+    async def _describe(self, pod: Pod) -> ocr_pb2.DescribeResponse | str:
+        """What it offers, or why that is not known."""
         try:
             answer = await pod.stub.Describe(
                 ocr_pb2.DescribeRequest(),
@@ -149,12 +156,13 @@ class Pods:
                 metadata=authorization(self.own_key),
             )
         except grpc.aio.AioRpcError as failure:
+            reason = trouble(failure, self._settings)
             if pod.reachable:
                 _log.warning(
                     "a pod of the ocr service does not describe itself",
-                    extra={"pod": str(pod.address), "status": failure.code().name},
+                    extra={"pod": str(pod.address), "status": failure.code().name, "reason": reason},
                 )
             pod.unreachable()
-            return None
+            return reason
         pod.described(answer)
         return answer

@@ -7,7 +7,7 @@ from pecia_core.telemetry import resident_bytes
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from pecia_gateway.gateway import TheGateway
-from pecia_gateway.inventory import engine_health, is_ready, status_of
+from pecia_gateway.inventory import engine_health, is_ready, reason_of, status_of
 from pecia_gateway.ocr_client import Fleet
 from pecia_gateway.routes.ocr import PATHS
 from pecia_gateway.schemas.health import Alive, Capacity, Health, Limits, Ready
@@ -30,9 +30,10 @@ async def live() -> Alive:
 )
 async def ready(response: Response, gateway: TheGateway) -> Ready:
     """503 until the first engine has loaded, and when none is left."""
-    answer = is_ready(await gateway.client.describe())
+    fleet = await gateway.client.describe()
+    answer = is_ready(fleet)
     response.status_code = 200 if answer else 503
-    return Ready(ready=answer, models_loaded=answer)
+    return Ready(ready=answer, models_loaded=answer, reason=reason_of(fleet))
 
 
 @router.get("/health", summary="Everything at one glance")
@@ -41,6 +42,7 @@ async def health(gateway: TheGateway) -> Health:
     fleet = await gateway.client.describe()
     return Health(
         status=status_of(fleet),
+        reason=reason_of(fleet),
         model_loaded=is_ready(fleet),
         models_loaded=is_ready(fleet),
         available_endpoints=list(PATHS),

@@ -16,6 +16,7 @@ class Ready(BaseModel):
 
     ready: bool
     models_loaded: bool
+    reason: str = Field(description="Why not, and what to do; empty when ready.")
 
 
 class EngineHealth(BaseModel):
@@ -36,6 +37,7 @@ class Health(BaseModel):
     """Everything at one glance; always 200."""
 
     status: Literal["healthy", "loading", "degraded"]
+    reason: str = Field(description="Why no engine can answer, and what to do; empty when one can.")
     model_loaded: bool
     models_loaded: bool
     available_endpoints: list[str]
