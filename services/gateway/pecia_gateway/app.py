@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from pecia_gateway.admission import Admission
 from pecia_gateway.auth import Authenticator
+from pecia_gateway.docs_page import add_docs_page
 from pecia_gateway.gateway import Gateway
 from pecia_gateway.intake import Intake
 from pecia_gateway.middleware import BodyBounds, BodyBudget, BodyLimit, HttpMetrics, RequestContext
@@ -32,6 +33,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
         middleware=_middleware(settings, registry),
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
     )
     app.state.settings = settings
@@ -40,6 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_problem_handlers(app)
     for routes in (openai, ocr, models, health):
         app.include_router(routes.router)
+    add_docs_page(app)
     return app
 
 

@@ -1,5 +1,6 @@
 """The OpenAPI document says what the gateway does."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,14 @@ def test_keys_are_announced_only_where_they_are_asked_for(tmp_path: Path) -> Non
 
 
 async def test_docs_are_served(gateway: Any) -> None:
-    """People read the same document."""
-    assert "swagger" in (await gateway.client.get("/docs")).text
+    """People read the same document, and nothing of the page comes from another host."""
+    page = (await gateway.client.get("/docs")).text
+    linked = re.findall(r"""(?:src|href)=["']([^"']+)|url: ["']([^"']+)""", page)
+    urls = {source or target for source, target in linked}
+    assert len(urls) == 4  # script, style, icon, document
+    for url in urls:
+        assert url.startswith("/")
+        assert (await gateway.client.get(url)).status_code == 200
+    assert "//cdn" not in page
     served = (await gateway.client.get("/openapi.json")).json()
     assert served["paths"].keys() == document()["paths"].keys()
