@@ -229,6 +229,16 @@ def test_reads_text_that_runs_up_the_margin(engine: RapidEngine) -> None:
     assert set(sample_page()[1]) <= set(texts)
 
 
+def test_reads_small_print_on_a_large_sheet(engine: RapidEngine) -> None:
+    """Shrunk to the usual area its lines would be a few pixels high: it is looked at more closely."""
+    rows = [f"Article {n}. The tenant pays {n * 137 + 1000} on day {n % 28 + 1}." for n in range(1, 41)]
+    sheet = Image.new("L", (4000, 5600), 255)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(24)
+    for place, row in enumerate(rows):
+        pen.text((100, 100 + place * 48), row, 0, font)
+    assert rows_of(read(engine, np.asarray(sheet.convert("RGB")))) == rows
+
+
 @pytest.mark.parametrize("angle", [-7, 4])
 def test_a_skewed_receipt_keeps_its_rows(engine: RapidEngine, angle: int) -> None:
     """A label and its price stay together on a page that was scanned askew."""

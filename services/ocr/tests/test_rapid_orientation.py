@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from pecia_ocr.engines.rapid.detection import Quad
 from pecia_ocr.engines.rapid.orientation import vote
+from pecia_ocr.engines.rapid.quads import Quad
 from pecia_ocr.engines.rapid.recognition import Reading
 
 

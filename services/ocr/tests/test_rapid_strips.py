@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from pecia_ocr.engines.rapid.detection import Quad
+from pecia_ocr.engines.rapid.quads import Quad, sides, turned
 from pecia_ocr.engines.rapid.skew import levelled
-from pecia_ocr.engines.rapid.strips import STRIP_HEIGHT, sides, strip, turned
+from pecia_ocr.engines.rapid.strips import STRIP_HEIGHT, strip
 
 
 def quad(*points: tuple[float, float]) -> Quad:

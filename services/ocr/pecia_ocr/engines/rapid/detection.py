@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import log, sqrt
+from statistics import median
 
 import cv2
 import numpy as np
@@ -9,23 +10,25 @@ from numpy.typing import NDArray
 
 from pecia_ocr.engines.base import CancelToken, Pixels
 from pecia_ocr.engines.rapid.networks import Network, Tensor
+from pecia_ocr.engines.rapid.quads import Quad, sides
 from pecia_ocr.engines.rapid.turns import Turns
-
-# 4 x 2, pixels, clockwise from the top-left corner of the text as it stands on the picture.
-Quad = NDArray[np.float32]
 
 _STRIDE = 32  # the network halves its input five times
 _MIN_SIDE = 3.0
+_READABLE = 22.0  # pixels; the height of a line of ordinary print at the usual area
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionLimits:
     """What counts as text; thresholds are the ones the model was published with.
 
-    `max_area` is in pixels: above it, more resolution costs time and finds no more text.
+    `max_area` is in pixels: above it, more resolution costs time and finds no more text, unless the text
+    is so small that half of its boxes are less than `tiny` pixels high there. Such a page is looked at
+    again, up to twice the area.
     """
 
     max_area: int = 1_200_000
+    tiny: float = 16.0
     pixel_threshold: float = 0.3
     box_threshold: float = 0.5
     growth: float = 1.6
@@ -44,7 +47,19 @@ class Detector:
 
     def find(self, pixels: Pixels, rotation: int, cancel: CancelToken) -> list[Quad]:
         """All runs of text, in no order, in pixels of the page turned clockwise by `rotation`."""
-        small = np.ascontiguousarray(np.rot90(self._shrink(pixels), -rotation // 90))
+        area = pixels.shape[0] * pixels.shape[1]
+        ratio = min(1.0, sqrt(self._limits.max_area / area))
+        quads = self._find(pixels, rotation, ratio, cancel)
+        if not quads or ratio == 1.0:
+            return quads
+        height = median(min(sides(quad)) for quad in quads) * ratio
+        if height >= self._limits.tiny:
+            return quads
+        closer = min(1.0, sqrt(2 * self._limits.max_area / area), ratio * _READABLE / max(height, 1.0))
+        return self._find(pixels, rotation, closer, cancel)
+
+    def _find(self, pixels: Pixels, rotation: int, ratio: float, cancel: CancelToken) -> list[Quad]:
+        small = np.ascontiguousarray(np.rot90(_shrunk(pixels, ratio), -rotation // 90))
         blob = cv2.dnn.blobFromImage(small, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
         with self._turns.mine(cancel):
             heat = self._network.run(np.asarray(blob, np.float32), cancel)[0, 0]
@@ -52,13 +67,6 @@ class Detector:
         scale = np.array([width / heat.shape[1], height / heat.shape[0]])
         quads = (self._quad(contour, heat) for contour in self._contours(heat))
         return [_ordered(quad * scale, width, height) for quad in quads if quad is not None]
-
-    def _shrink(self, pixels: Pixels) -> Pixels:
-        height, width = pixels.shape[:2]
-        ratio = min(1.0, sqrt(self._limits.max_area / (height * width)))
-        size = (_multiple(width * ratio), _multiple(height * ratio))
-        method = cv2.INTER_AREA if ratio < 0.6 else cv2.INTER_LINEAR  # noqa: PLR2004 - measured
-        return np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
 
     def _contours(self, heat: Tensor) -> list[NDArray[np.int32]]:
         mask = cv2.dilate((heat > self._least_logit).astype(np.uint8), np.ones((2, 2), np.uint8))
@@ -77,6 +85,13 @@ class Detector:
         margin = width * height * self._limits.growth / (width + height)
         grown = cv2.boxPoints((centre, (width + margin, height + margin), angle))
         return np.asarray(grown, np.float64)
+
+
+def _shrunk(pixels: Pixels, ratio: float) -> Pixels:
+    height, width = pixels.shape[:2]
+    size = (_multiple(width * ratio), _multiple(height * ratio))
+    method = cv2.INTER_AREA if ratio < 0.6 else cv2.INTER_LINEAR  # noqa: PLR2004 - measured
+    return np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
 
 
 def _multiple(length: float) -> int:

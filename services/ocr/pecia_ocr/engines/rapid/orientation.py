@@ -7,9 +7,8 @@ lines around often enough to ruin a page.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pecia_ocr.engines.rapid.detection import Quad
+from pecia_ocr.engines.rapid.quads import Quad, sides, turned
 from pecia_ocr.engines.rapid.recognition import Reading
-from pecia_ocr.engines.rapid.strips import sides, turned
 
 _VOTERS = 5
 # Measured on receipts, pages, scans and photos in four positions: nearly every page is read with more

@@ -9,11 +9,11 @@ from pecia_core.geometry import Polygon
 from pecia_core.reading_order import arrange
 
 from pecia_ocr.engines.base import CancelToken, Pixels, PlacedLine
-from pecia_ocr.engines.rapid.detection import Quad
 from pecia_ocr.engines.rapid.head import Script
+from pecia_ocr.engines.rapid.quads import Quad, sides, turned
 from pecia_ocr.engines.rapid.recognition import Reading, Recognizer
 from pecia_ocr.engines.rapid.skew import levelled
-from pecia_ocr.engines.rapid.strips import sides, strip, turned
+from pecia_ocr.engines.rapid.strips import strip
 
 _SURE_ENOUGH = 0.5  # what is read with less confidence was no text; the model's publisher's bound
 _TALL = 1.5

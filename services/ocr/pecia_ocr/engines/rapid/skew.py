@@ -6,8 +6,7 @@ from math import atan2, cos, sin
 import numpy as np
 from pecia_core.geometry import BBox
 
-from pecia_ocr.engines.rapid.detection import Quad
-from pecia_ocr.engines.rapid.strips import sides
+from pecia_ocr.engines.rapid.quads import Quad, sides
 
 _WIDE = 3.0  # shorter runs of text have no slope to speak of
 

@@ -6,21 +6,10 @@ import cv2
 import numpy as np
 
 from pecia_ocr.engines.base import Pixels
-from pecia_ocr.engines.rapid.detection import Quad
+from pecia_ocr.engines.rapid.quads import Quad, sides
 
 STRIP_HEIGHT = 48
 _MIN_WIDTH, _MAX_WIDTH = 8, 6400  # longer lines are squeezed
-
-
-def sides(quad: Quad) -> tuple[float, float]:
-    """Width and height in pixels: the longer of each pair of opposite sides."""
-    edges = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
-    return float(max(edges[0], edges[2])), float(max(edges[1], edges[3]))
-
-
-def turned(quad: Quad, rotation: int) -> Quad:
-    """The corners from the text's top-left one, where the text reads after `rotation` degrees clockwise."""
-    return np.roll(quad, rotation // 90, axis=0)
 
 
 def strip(pixels: Pixels, quad: Quad) -> Pixels:
