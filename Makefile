@@ -50,7 +50,7 @@ quality: ## Accuracy of every engine on DATA=<folder with manifest.json>, writte
 	$(BIN)/python -m benchmarks.quality $(DATA)
 
 bench-cpu: bench-install ## Our engine beside RapidOCR and Tesseract: benchmarks/results/cpu.md; ARGS=--help teaches
-	$(BIN)/python -m benchmarks.cpu $(call options,DATA ROUNDS ONLY KINDS PRICE) $(ARGS)
+	$(BIN)/python -m benchmarks.cpu $(call options,DATA ROUNDS ONLY KINDS TIMED MINUTES PRICE) $(ARGS)
 
 bench-http: bench-install ## Our services beside rapidocr_api under load: benchmarks/results/http.md
 	$(BIN)/python -m benchmarks.http $(call options,DATA SECONDS) $(ARGS)

@@ -124,7 +124,7 @@ def invented(folder: Path) -> Run:
 def test_the_page_has_every_part(tmp_path: Path) -> None:
     """Speeds, goals, accuracy, confidence, profile: with the figures that were put in."""
     run = invented(tmp_path)
-    page = render(run, all_contenders()[:3], 2, 0.36)
+    page = render(run, all_contenders()[:3], 0.36)
     assert "| rapidocr | 0.955 (0.909-1.000) | 3.00 | 1.00 | 0.1050 (0.1000-0.1100) | 900 |" in page
     assert "| RapidOCR, its defaults | receipts a second, ours held to f32 and AVX2 | 2.2 x | 2.00 x" in page
     assert f"manifest {run.data.fingerprint}" in page

@@ -20,6 +20,7 @@ examples:
       [{"id": "a", "cat": "receipt", "file": "a.jpg", "gt": "a.json"}, ...]; gt is a .txt, or a .json with
       [{"box": [x0, y0, x1, y1], "text": "..."}, ...]. Kinds receipt, page and table are timed; the others
       are read once, for accuracy.
+  make bench-cpu DATA=~/pictures TIMED=4      everything is read, four receipts and four pages are timed
   make bench-cpu ONLY=pecia,rapidocr KINDS=receipt
 
 Run it on an idle machine: it uses every core. Rivals are installed under build/bench, each in a virtual
@@ -32,7 +33,7 @@ def main(arguments: list[str]) -> int:
     asked = _parser().parse_args(arguments)
     contenders = _chosen(asked.only)
     folder = Path(asked.data) if asked.data else drawn.latin(BUILD / "drawn")
-    run = Run(_of_kinds(dataset.load(folder), asked.kinds), load=machine.load())
+    run = Run(_of_kinds(dataset.load(folder), asked.kinds), load=machine.load(), most_timed=asked.timed)
     if not run.data.samples:
         print("There is no picture of these kinds.", file=sys.stderr)
         return 2
@@ -40,10 +41,10 @@ def main(arguments: list[str]) -> int:
         run.script_data = dataset.load(chinese)
     else:
         print("No font with Chinese letters: those pages are left out.", file=sys.stderr)
-    measure(run, contenders, asked.rounds)
+    measure(run, contenders, asked.rounds, 60 * asked.minutes)
     if OURS in run.readings:
         look_inside(run)
-    _write(run, report.render(run, contenders, asked.rounds, asked.price), Path(asked.results))
+    _write(run, report.render(run, contenders, asked.price), Path(asked.results))
     return 0
 
 
@@ -64,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=5, help="ROUNDS: how often each contender is timed; 5")
     parser.add_argument("--only", default="", help=f"ONLY: some of {names}; ours is always there")
     parser.add_argument("--kinds", default="", help="KINDS: some of the manifest's kinds, by commas; all")
+    parser.add_argument("--timed", type=int, default=0, help="TIMED: receipts, and pages, timed at most; all")
+    parser.add_argument(
+        "--minutes", type=float, default=1e6, help="MINUTES: after these no further round begins; no bound"
+    )
     parser.add_argument("--price", type=float, default=_PRICE, help=f"PRICE: $ an hour for 2 cores; {_PRICE}")
     parser.add_argument("--results", default=str(ROOT / "benchmarks" / "results"), help="folder written to")
     return parser

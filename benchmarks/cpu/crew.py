@@ -47,8 +47,14 @@ class Crew:
     def __init__(self, contender: Contender) -> None:
         """Start and load them all; RuntimeError where one ends."""
         self.contender = contender
-        command = contender.command()
-        self._children = [_Child(contender, command) for _ in range(contender.processes)]
+        self._children: list[_Child] = []
+        self.start()
+
+    def start(self) -> None:
+        """Start and load the processes, those that are there already ended; RuntimeError where one ends."""
+        self.__exit__()
+        command = self.contender.command()
+        self._children = [_Child(self.contender, command) for _ in range(self.contender.processes)]
         try:
             for child in self._children:
                 child.hear()  # ready
@@ -142,7 +148,8 @@ class _Child:
         line = self.process.stdout.readline() if self.process.stdout else ""
         if not line:
             name = self.contender.name
-            raise RuntimeError(f"a process of {name} ended; build/bench/{name}.log says why")
+            code = self.process.wait()
+            raise RuntimeError(f"a process of {name} ended with {code}; build/bench/{name}.log may say why")
         reply: dict[str, Any] = json.loads(line)
         return reply
 

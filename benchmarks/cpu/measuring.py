@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from pecia_ocr.settings import worker_environment
@@ -27,7 +28,8 @@ class Run:
     """All that was measured.
 
     `passes`: group -> contender -> one a round; `readings`: contender -> picture -> its lines;
-    `dropped`: contender -> why it could not take part.
+    `dropped`: contender -> why it could not take part; `ended`: contender -> processes that ended and were
+    started again. At most `most_timed` pictures of a group are timed, 0 = all.
     """
 
     data: DataSet
@@ -36,6 +38,9 @@ class Run:
     failed: dict[str, int] = field(default_factory=dict)
     scripts: dict[str, Pass] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
+    ended: dict[str, list[str]] = field(default_factory=dict)
+    most_timed: int = 0
+    rounds: int = 0
     script_data: DataSet | None = None
     peak: dict[str, Any] = field(default_factory=dict)
     peak_together: float = 0.0
@@ -50,11 +55,18 @@ class Run:
     def pictures(self, group: str) -> list[Sample]:
         """Those of a group, the largest first: processes of one contender then end at about the same time."""
         found = [sample for sample in self.data.samples if _GROUPS.get(sample.kind) == group]
-        return sorted(found, key=lambda sample: -_area(sample.picture))
+        found.sort(key=lambda sample: -_area(sample.picture))
+        most = self.most_timed or max(1, len(found))
+        step = max(1, -(-len(found) // most))
+        return found[step // 2 :: step]  # as many large ones as small ones
 
 
-def measure(run: Run, contenders: Sequence[Contender], rounds: int) -> None:
-    """Read everything once for what it says and to warm up, then the rounds."""
+def measure(run: Run, contenders: Sequence[Contender], rounds: int, seconds: float = float("inf")) -> None:
+    """Read everything once for what it says and to warm up, then the rounds.
+
+    After `seconds` no further round begins; the first one always does.
+    """
+    end = monotonic() + seconds
     with ExitStack() as stack:
         crews = []
         for contender in contenders:
@@ -68,7 +80,10 @@ def measure(run: Run, contenders: Sequence[Contender], rounds: int) -> None:
             else:
                 crews.append(crew)
         for number in range(rounds):
-            turn = number % len(crews)
+            if number and monotonic() > end:
+                break
+            run.rounds = number + 1
+            turn = number % max(1, len(crews))
             for crew in (*crews[turn:], *crews[:turn]):
                 _round(run, crew, f"round {number + 1} of {rounds}")
         if OURS in run.readings and run.script_data:
@@ -77,7 +92,7 @@ def measure(run: Run, contenders: Sequence[Contender], rounds: int) -> None:
 
 def _warm_up(run: Run, crew: Crew) -> None:
     samples = sorted(run.data.samples, key=lambda sample: -_area(sample.picture))
-    found = crew.read([sample.picture for sample in samples])
+    found = _read(run, crew, [sample.picture for sample in samples])
     names = [sample.name for sample in samples]
     run.readings[crew.contender.name] = dict(zip(names, found.readings, strict=True))
     run.failed[crew.contender.name] = found.failed
@@ -86,9 +101,22 @@ def _warm_up(run: Run, crew: Crew) -> None:
 def _round(run: Run, crew: Crew, label: str) -> None:
     for group in (RECEIPTS, PAGES):
         if samples := run.pictures(group):
-            found = crew.read([sample.picture for sample in samples])
+            found = _read(run, crew, [sample.picture for sample in samples])
             run.passes.setdefault(group, {}).setdefault(crew.contender.name, []).append(found)
             _say(f"{label}: {crew.contender.name}, {len(samples)} {group}: {found.wall_s:.1f} s")
+
+
+def _read(run: Run, crew: Crew, files: list[Path]) -> Pass:
+    """Read the files. A contender whose process ends is started anew, warmed up, and has one more try."""
+    try:
+        return crew.read(files)
+    except RuntimeError as error:
+        name = crew.contender.name
+        run.ended.setdefault(name, []).append(str(error))
+        _say(f"{name} is started again: {error}")
+        crew.start()
+        crew.read(files)
+        return crew.read(files)
 
 
 def _scripts(run: Run, crew: Crew) -> None:

@@ -14,7 +14,7 @@ _HEAD = """# The CPU engine beside others
 
 Written by `make bench-cpu`; run it on pictures and a machine of your own. Every contender is a program of
 its own and reads the same files from disk: decoding is part of the measure. All are loaded and have read
-everything once before anything is timed. Then {rounds} rounds; in each, one contender after the other reads
+everything once before anything is timed. Rounds: {rounds}; in each, one contender after the other reads
 all pictures, and who begins changes from round to round. Figures are medians over the rounds with the least
 and the largest; ratios are taken within a round. Pictures go to a contender's processes from one pile, the
 largest first.
@@ -36,12 +36,12 @@ best of twenty products of 1536 x 1536 matrices on OpenVINO, one thread, the pre
 """
 
 
-def render(run: Run, contenders: list[Contender], rounds: int, price: float) -> str:
+def render(run: Run, contenders: list[Contender], price: float) -> str:
     """The whole page."""
-    parts = [_HEAD.format(rounds=rounds), _who(run, contenders)]
+    parts = [_HEAD.format(rounds=run.rounds), _who(run, contenders)]
     for group in (RECEIPTS, PAGES):
         if group in run.passes:
-            parts.append(f"## {group.capitalize()}: {len(run.pictures(group))}\n")
+            parts.append(f"## {group.capitalize()}: {len(run.pictures(group))} timed\n")
             parts.append(tables.speeds(run, group, price))
     parts.append(_price(price))
     parts += ["## Goals\n", _bf16(), tables.goals(run, bf16=machine.has_bf16()), next_goal(run)]
@@ -57,7 +57,9 @@ def render(run: Run, contenders: list[Contender], rounds: int, price: float) -> 
 
 def _who(run: Run, contenders: list[Contender]) -> str:
     who = [f"- `{contender.name}`: {contender.what}" for contender in contenders]
-    return "\n".join(who + [f"- left out, `{name}`: {why}" for name, why in run.dropped.items()]) + "\n"
+    out = [f"- left out, `{name}`: {why}" for name, why in run.dropped.items()]
+    again = [f"- started again, `{name}`: {'; '.join(why)}" for name, why in run.ended.items()]
+    return "\n".join(who + out + again) + "\n"
 
 
 def _price(price: float) -> str:
