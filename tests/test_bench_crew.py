@@ -1,7 +1,6 @@
 """Contenders of `make bench-cpu` as processes: dealt out to, started again where one ends, or left out."""
 
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,8 +25,9 @@ serve(read, Mouth())
 
 def contender(marker: str, processes: int = 1) -> Contender:
     """Says a file's name; ends at its first picture where `marker` names a file that is not there yet."""
-    command = partial(list, [sys.executable, "-c", READER, marker])
-    return Contender("invented", "invented", command, {"PYTHONPATH": ":".join(sys.path)}, processes)
+    command = [sys.executable, "-c", READER, marker]
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    return Contender("invented", "invented", lambda: command, environment, processes)
 
 
 def test_every_picture_is_read_once_and_in_order() -> None:
@@ -55,7 +55,7 @@ def test_a_contender_that_ends_has_one_more_try(tmp_path: Path) -> None:
 def test_a_contender_that_cannot_start_is_left_out(tmp_path: Path) -> None:
     """The others are measured, and the reason is told."""
     run = Run(dataset.load(drawn.latin(tmp_path, receipts=1, pages=0)))
-    broken = Contender("broken", "", partial(list, [sys.executable, "-c", "raise SystemExit(4)"]), {})
+    broken = Contender("broken", "", lambda: [sys.executable, "-c", "raise SystemExit(4)"], {})
     measure(run, [contender("-"), broken], 9, seconds=0)
     assert run.rounds == 1
     assert run.contenders == ["invented"]
