@@ -46,14 +46,16 @@ def running(command: Sequence[str], log: str, environment: Mapping[str, str]) ->
         process.wait()
 
 
-def until(ready: Callable[[], bool], what: str) -> None:
-    """Wait for a server.
+def until(ready: Callable[[], bool], what: str, *pids: int) -> None:
+    """Wait for a server made of these processes.
 
     Raises:
-        RuntimeError: it takes too long.
+        RuntimeError: it takes too long, or one of them ended.
     """
     end = time.monotonic() + _START_S
     while not ready():
+        if any(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE for pid in pids):
+            raise RuntimeError(f"{what} ended while it started; its log is in build/bench.")
         if time.monotonic() > end:
             raise RuntimeError(f"{what} did not get ready in {_START_S:.0f} s; its log is in build/bench.")
         time.sleep(0.2)

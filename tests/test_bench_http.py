@@ -7,12 +7,13 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from benchmarks.http.load import Outcome
 from benchmarks.http.measuring import Found, Loaded, noise, send, weighed
 from benchmarks.http.report import render
 from benchmarks.http.servers import ours
-from benchmarks.processes import Scales, Spent, cpu_seconds
+from benchmarks.processes import Scales, Spent, cpu_seconds, running, until
 
 ROOT = Path(__file__).parents[1]
 
@@ -70,3 +71,12 @@ def test_children_are_weighed_with_their_parent() -> None:
         process.communicate(b"\n")
     assert scales.spent.cpu_s > 0
     assert cpu_seconds([os.getpid()]) > 0
+
+
+def test_a_server_that_ends_is_not_waited_for() -> None:
+    """The reason is told at once, not after two minutes."""
+    began = time.monotonic()
+    broken = [sys.executable, "-c", "raise SystemExit(3)"]
+    with pytest.raises(RuntimeError, match="ended while"), running(broken, "invented", {}) as pid:
+        until(lambda: False, "invented", pid)
+    assert time.monotonic() - began < 60

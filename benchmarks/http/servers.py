@@ -39,7 +39,7 @@ def ours(engine: str) -> Iterator[Server]:
         running(our_command("pecia_ocr"), "ocr", ocr) as ocr_pid,
         running(our_command("pecia_gateway"), "gateway", gateway) as gateway_pid,
     ):
-        until(lambda: _all_free(fetched(f"{url}/v1/capacity")), "pecia")
+        until(lambda: _all_free(fetched(f"{url}/v1/capacity")), "pecia", ocr_pid, gateway_pid)
         yield Server("pecia", f"{url}/v1/ocr", "file", {"model": engine}, (gateway_pid, ocr_pid))
 
 
@@ -50,7 +50,7 @@ def rapidocr_api() -> Iterator[Server]:
     program = interpreter("rapidocr-api").parent / "rapidocr_api"
     command = [str(program), "-ip", "127.0.0.1", "-p", str(port)]
     with running(command, "rapidocr-api", {}) as pid:
-        until(lambda: fetched(f"http://127.0.0.1:{port}/") is not None, "rapidocr_api")
+        until(lambda: fetched(f"http://127.0.0.1:{port}/") is not None, "rapidocr_api", pid)
         yield Server("rapidocr_api", f"http://127.0.0.1:{port}/ocr", "image_file", {}, (pid,))
 
 

@@ -48,7 +48,7 @@ def service() -> Iterator[tuple[GrpcClient, int]]:
         running(our_command("pecia_ocr"), "soak", environment) as pid,
         GrpcClient(f"127.0.0.1:{port}") as client,
     ):
-        until(lambda: _ready(client), "pecia")
+        until(lambda: _ready(client), "pecia", pid)
         yield client, pid
 
 
