@@ -10,6 +10,7 @@ import uvicorn
 from pecia_core.telemetry import configure_logging
 
 from pecia_gateway.app import create_app
+from pecia_gateway.connections import BoundedConnection
 from pecia_gateway.settings import Settings
 
 
@@ -38,6 +39,8 @@ def main() -> None:
         create_app(settings),
         host=settings.http.host,
         port=settings.http.port,
+        http=BoundedConnection,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -1,15 +1,17 @@
 """The composition root: settings in, a running gateway out."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from time import time
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from pecia_core.telemetry import RequestMetrics
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute
 
 from pecia_gateway.admission import Admission
 from pecia_gateway.auth import Authenticator
@@ -40,10 +42,19 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.registry = registry
     app.needs_keys = settings.auth.keys_file is not None
     add_problem_handlers(app)
+    add_docs_page(app)
     for routes in (openai, ocr, models, health):
         app.include_router(routes.router)
-    add_docs_page(app)
+        _answer_head(app, routes.router.routes)
+    _answer_head(app, app.routes)  # the page
     return app
+
+
+def _answer_head(app: FastAPI, routes: Iterable[BaseRoute]) -> None:
+    """Monitors ask with HEAD; FastAPI's routes, unlike Starlette's, know only the methods they name."""
+    for route in tuple(routes):
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
+            app.add_api_route(route.path, route.endpoint, methods=["HEAD"], include_in_schema=False)
 
 
 @asynccontextmanager

@@ -14,6 +14,13 @@ async def test_live_answers_at_once(gateway: Any) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
 
 
+@pytest.mark.parametrize("path", ["/live", "/ready", "/health", "/metrics", "/v1/models", "/docs"])
+async def test_monitors_may_ask_with_head(gateway: Any, path: str) -> None:
+    """What GET says, without its body."""
+    answer = await gateway.client.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
 async def test_ready_when_an_engine_is(gateway: Any) -> None:
     """The seed's body, word for word."""
     answer = await gateway.client.get("/ready")

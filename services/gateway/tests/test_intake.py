@@ -33,10 +33,12 @@ def _pdf(pages: int) -> bytes:
         "data:image/png;base64,aGVsbG8",
         "data:;base64,aGVs bG8=\n",
         "DATA:image/png;charset=x;BASE64,aGVsbG8=",
+        "data:image/png;base64,aGVsbG8%3D",
+        " \ndata:image/png;base64,aGVsbG8=\n",
     ],
 )
 async def test_a_data_url_is_decoded(intake: Intake, url: str) -> None:
-    """With or without padding, media type and white space."""
+    """With or without padding, media type and white space; escaped as in any URL."""
     assert (await intake.from_url(url, param="p")).data == b"hello"
 
 

@@ -196,6 +196,28 @@ async def test_a_body_that_stands_still_is_given_up() -> None:
         assert house.budget.held == 0
 
 
+async def test_a_body_that_trickles_is_given_up() -> None:
+    """A byte now and then is no way to hold a place for days; a slow line is patiently heard."""
+
+    async def trickle(port: int, bytes_each: int) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        answer = asyncio.ensure_future(reader.readuntil(b"}"))
+        writer.write(_head("Content-Length: 4000"))
+        for _ in range(4000 // bytes_each):
+            await asyncio.sleep(0.05)
+            if answer.done():
+                break
+            writer.write(b"x" * bytes_each)
+        try:
+            return await asyncio.wait_for(answer, 20)
+        finally:
+            writer.close()
+
+    async with _house(idle_s=0.5, least_rate=1000) as house:
+        assert b"came too slowly" in await trickle(house.port, 1)
+        assert b'"read":4000' in await trickle(house.port, 200)
+
+
 async def test_all_bodies_together_are_bounded() -> None:
     """Two requests hold the memory there is; the third is told to come back, and may when they are done."""
     async with _house(budget=2 * _LIMIT) as house, httpx.AsyncClient(base_url=house.url) as client:

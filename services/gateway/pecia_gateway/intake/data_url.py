@@ -1,6 +1,7 @@
 """Files inside a URL: data:image/png;base64,...."""
 
 import binascii
+from urllib.parse import unquote
 
 from pecia_core.errors import InvalidRequest, TooLarge
 
@@ -11,6 +12,8 @@ _BASE64_GROWTH = 4 / 3
 
 def decode(url: str, *, max_bytes: int, param: str) -> Upload:
     """The file in a data URL; padding and the media type may be missing, white space is passed over.
+
+    Some senders escape the base64 (%2B for +) as RFC 2397 lets them.
 
     Raises:
         InvalidRequest: no base64 in it, or broken base64.
@@ -32,7 +35,7 @@ def decode(url: str, *, max_bytes: int, param: str) -> Upload:
 
 def _decoded(payload: str, param: str) -> bytes:
     # Each step runs in C over the whole text: ten megabytes here must not hold up other requests.
-    text = "".join(payload.split()).rstrip("=")
+    text = "".join((unquote(payload) if "%" in payload else payload).split()).rstrip("=")
     if "-" in text or "_" in text:
         text = text.replace("-", "+").replace("_", "/")
     try:

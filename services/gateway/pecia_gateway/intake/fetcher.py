@@ -209,7 +209,9 @@ class Fetcher:
         schemes = {"https", "http"} if self._settings.allow_http else {"https"}
         if parts.scheme not in schemes:
             raise _not_allowed(f"only {' and '.join(sorted(schemes))} and data URLs are fetched", param)
-        if not parts.hostname or port == 0 or parts.username is not None or not url.isascii():
+        if not url.isascii():
+            raise _not_allowed("other characters than ASCII have to be encoded in it", param)
+        if not parts.hostname or port == 0 or parts.username is not None:
             raise _not_allowed("it needs a plain host name", param)
         return parts
 

@@ -26,9 +26,10 @@ class Intake:
         Raises:
             PeciaError: the URL is broken, not allowed, or what it names is too large.
         """
+        url = url.strip()
         if url[:5].lower() == "data:":
             return data_url.decode(url, max_bytes=self._limits.max_upload_bytes, param=param)
-        return await self._fetcher.fetch(url.strip(), param=param)
+        return await self._fetcher.fetch(url, param=param)
 
     async def pages(self, upload: Upload, *, param: str) -> list[bytes]:
         """One encoded picture a page.

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from time import monotonic
 
 from pecia_core.errors import InvalidRequest, Overloaded, PeciaError, TooLarge
 from starlette.datastructures import Headers
@@ -37,12 +38,14 @@ class BodyBudget:
 class BodyBounds:
     """What one body may be: bytes, and seconds it may stand still.
 
+    Over `idle_s` all in all, it has to come with at least `least_rate` bytes a second.
     A refused client that is still sending is listened to for `drain_s` and `drain_bytes` more: a
     connection closed with bytes unread is reset, and the client would never see the refusal.
     """
 
     max_bytes: int
     idle_s: float = 30.0
+    least_rate: float = 1024.0
     drain_s: float = 10.0
     drain_bytes: int = 256 * 1024 * 1024
 
@@ -93,6 +96,7 @@ class _Gate:
         self._scope, self._receive, self._send = asgi
         self._complete = False
         self._answering = False
+        self._began = monotonic()
         self._open = False  # a refusal is out, its end is not
         self.taken = 0
         self.refused = False
@@ -104,13 +108,16 @@ class _Gate:
         if self._complete:
             return await self._receive()
         try:
-            async with asyncio.timeout(self._bounds.idle_s):
+            async with asyncio.timeout(self._patience_s()):
                 message = await self._receive()
         except TimeoutError:
-            return await self.refuse(
-                InvalidRequest(f"The request body stood still for {self._bounds.idle_s:.0f} s.")
-            )
+            return await self.refuse(InvalidRequest("The request body stood still, or came too slowly."))
         return await self._weigh(message)
+
+    def _patience_s(self) -> float:
+        bounds = self._bounds
+        slowest_s = bounds.idle_s + self.taken / bounds.least_rate
+        return min(bounds.idle_s, self._began + slowest_s - monotonic())
 
     async def _weigh(self, message: Message) -> Message:
         count = len(message.get("body", b""))
