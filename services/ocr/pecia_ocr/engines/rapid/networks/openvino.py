@@ -8,8 +8,9 @@ import openvino as ov
 from pecia_ocr.engines.base import CancelToken
 from pecia_ocr.engines.rapid.networks.base import Tensor
 
-# Compiled kernels are remembered by shape. Lines come in some hundred shapes: those are worth keeping.
-_REMEMBERED_SHAPES = 512
+# Compiled kernels are remembered, some hundred for each shape of input. With fewer places than the usual
+# shapes need they are compiled again and again: with 512, lines took a third longer.
+_REMEMBERED_KERNELS = 50_000
 
 
 def computes_bf16() -> bool:
@@ -35,7 +36,7 @@ class OpenVinoNetwork:
             "INFERENCE_PRECISION_HINT": precision,
             # By default each process ties its thread to the same first core, and they share it.
             "ENABLE_CPU_PINNING": False,
-            "CPU_RUNTIME_CACHE_CAPACITY": 50000,
+            "CPU_RUNTIME_CACHE_CAPACITY": _REMEMBERED_KERNELS,
         }
         compiled = core.compile_model(core.read_model(model, b""), "CPU", options)
         self._request = compiled.create_infer_request()
