@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks import drawn, machine
 from benchmarks.cpu.calibration import deciles, expected_error
@@ -15,6 +17,7 @@ from benchmarks.cpu.floor import floor, network_shares
 from benchmarks.cpu.goals import Goal, all_goals
 from benchmarks.cpu.judging import judged, silent_errors
 from benchmarks.cpu.measuring import RECEIPTS, Run
+from benchmarks.cpu.operations import gflop
 from benchmarks.cpu.profiling import STEPS, Stopwatch
 from benchmarks.cpu.report import render
 from benchmarks.quality import dataset
@@ -76,14 +79,34 @@ def test_calibration_of_honest_and_boastful_confidences() -> None:
 
 
 def test_the_floor_is_work_by_peak() -> None:
-    """Two megapixels and 640 columns for two pictures, on two cores of 50 GFLOP/s."""
+    """46.5 GFLOP for two pictures, on two cores of 50 GFLOP/s."""
     seconds = {"detect: network": 0.848, "recognise: network": 0.164}
-    profile = {"megapixels": 2, "columns": 640, "pictures": 2, "seconds": seconds}
+    profile = {"gflop": {"detect": 42.4, "recognise": 4.1}, "pictures": 2, "seconds": seconds}
     least = floor(profile, 50, 2)
     assert least.gflop == pytest.approx(23.25)
     assert least.seconds == pytest.approx(0.2325)
     assert least.reached(0.465) == pytest.approx(50)
     assert network_shares(profile, 50) == pytest.approx((1.0, 0.5))
+
+
+def test_operations_are_counted_from_the_network() -> None:
+    """The layers of a small network, by hand; a batch of two takes twice as many as one picture."""
+    picture = helper.make_tensor_value_info("picture", TensorProto.FLOAT, ["n", 3, "h", "w"])
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+    kernel = numpy_helper.from_array(np.ones((8, 3, 3, 3), np.float32), "kernel")
+    spread_out = numpy_helper.from_array(np.ones((8, 2, 2, 2), np.float32), "spread")
+    columns = numpy_helper.from_array(np.ones((40, 5), np.float32), "columns")
+    layers = [
+        helper.make_node("Conv", ["picture", "kernel"], ["features"], pads=[1, 1, 1, 1]),
+        helper.make_node("ConvTranspose", ["features", "spread"], ["wide"], strides=[2, 2]),
+        helper.make_node("MatMul", ["wide", "columns"], ["out"]),
+    ]
+    graph = helper.make_graph(layers, "small", [picture], [out], [kernel, spread_out, columns])
+    network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
+    convolved = 2 * (8 * 10 * 20) * (3 * 3 * 3)
+    one = (convolved + 2 * (8 * 10 * 20) * (2 * 2 * 2) + 2 * (2 * 20 * 5) * 40) / 1e9
+    assert gflop(network, [(1, 3, 10, 20)]) == pytest.approx(one)
+    assert gflop(network, [(2, 3, 10, 20), (1, 3, 10, 20)]) == pytest.approx(3 * one)
 
 
 def test_what_is_inside_another_step_counts_once() -> None:
@@ -117,7 +140,8 @@ def invented(folder: Path) -> Run:
             run.passes.setdefault(group, {})[name] = found
     run.peak = {"precision": "f32", "gflops": 50.0}
     steps = dict.fromkeys(STEPS, 0.1)
-    run.profiles[RECEIPTS] = {"megapixels": 1.0, "columns": 900, "pictures": 3, "seconds": steps}
+    counted = {"megapixels": 1.0, "columns": 900, "gflop": {"detect": 21.2, "recognise": 5.8}}
+    run.profiles[RECEIPTS] = {**counted, "pictures": 3, "seconds": steps}
     return run
 
 

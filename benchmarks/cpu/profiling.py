@@ -19,6 +19,8 @@ from pecia_ocr.engines.rapid.detection import Detector
 from pecia_ocr.engines.rapid.head import Head
 from pecia_ocr.engines.rapid.networks import Network, Tensor, choose
 
+from benchmarks.cpu.operations import gflop
+
 STEPS = ("decode", "detect: network", "detect: before and after it", "cut strips", "recognise: network",
          "recognise: head", "rest")  # fmt: skip
 _MEGA = 1e6
@@ -70,6 +72,7 @@ class Profile:
         """Load it."""
         self.watch = Stopwatch()
         self.shapes: dict[str, list[tuple[int, ...]]] = {"detect": [], "recognise": []}
+        self._networks: dict[str, bytes] = {}
         self._wrap()
         self._engine = RapidEngine()
         self._engine.load(lambda _: None)
@@ -89,6 +92,7 @@ class Profile:
 
             def loaded(model: bytes) -> Network:
                 name = next(names)
+                self._networks[name] = model
                 return Counted(network(model), self.watch, f"{name}: network", self.shapes[name])
 
             return loaded
@@ -108,12 +112,13 @@ class Profile:
         return perf_counter() - began
 
     def report(self, total: float) -> dict[str, Any]:
-        """Seconds by step, megapixels detected, columns recognised."""
+        """Seconds by step, megapixels detected, columns recognised, operations of both networks."""
         seconds = {step: self.watch.seconds[step] for step in STEPS}
         seconds["rest"] = total - sum(seconds.values())
         detected = sum(shape[0] * shape[2] * shape[3] for shape in self.shapes["detect"])
         columns = sum(shape[0] * shape[3] for shape in self.shapes["recognise"])
-        return {"seconds": seconds, "megapixels": detected / _MEGA, "columns": columns}
+        work = {name: gflop(model, self.shapes[name]) for name, model in self._networks.items()}
+        return {"seconds": seconds, "megapixels": detected / _MEGA, "columns": columns, "gflop": work}
 
 
 def main(files: list[str]) -> None:
