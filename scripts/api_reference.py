@@ -80,7 +80,7 @@ _SENTENCES = {
         "See whether it opens without a login; send the bytes.",
     ),
     "pdf_too_many_pages": (
-        "The PDF has more pages than are read within a request.",
+        "The PDF or TIFF has more pages than are read within a request.",
         "Split it.",
     ),
     "invalid_image": (

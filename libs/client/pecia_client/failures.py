@@ -45,7 +45,7 @@ _NEXT_STEPS: dict[str, str] = {
     "image_file_too_large": "Make the picture smaller or save it as JPEG.",
     "image_too_large": "Scale the picture down.",
     "request_too_large": "Send fewer or smaller files at a time.",
-    "pdf_too_many_pages": "Split the PDF, for example with `qpdf --split-pages=8`.",
+    "pdf_too_many_pages": "Split the file; a PDF for example with `qpdf --split-pages=8`.",
     "pdf_encrypted": "Remove the password first, for example with `qpdf --decrypt`.",
     "queue_full": "Try again in a moment, or lower --concurrency.",
     "rate_limit_exceeded": "Wait, or lower --concurrency.",

@@ -34,5 +34,12 @@ class Admission:
         Raises:
             Overloaded: too many a minute or at once; says when to come back.
         """
-        with self._limits.admit(caller.record or self._everybody) as allowance:
+        with self._limits.admit(self._record(caller)) as allowance:
             yield allowance
+
+    def allowance(self, caller: Caller) -> RateHeaders:
+        """What the caller has left, without taking any of it."""
+        return self._limits.allowance(self._record(caller))
+
+    def _record(self, caller: Caller) -> KeyRecord:
+        return caller.record or self._everybody

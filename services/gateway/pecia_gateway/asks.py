@@ -18,7 +18,7 @@ from pecia_gateway.schemas.openai import (
     ResponseFormat,
 )
 
-_DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,[A-Za-z0-9+/_=-]+")
+_DATA_URL = re.compile(r"data:[\w.+-]{1,80}/[\w.+-]{1,80};base64,[A-Za-z0-9+/_=-]+")
 
 
 @dataclass(frozen=True, slots=True)

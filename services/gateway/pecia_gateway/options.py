@@ -10,7 +10,7 @@ from pecia_core.recognition import Notice, RecognizeOptions, Sampling
 from pecia_core.vocabulary import ModelSize, Priority, TaskType
 
 from pecia_gateway.prompts import task_of, without_control_tokens
-from pecia_gateway.schemas.openai import MAX_CHOICES, GenerationRequest, PageRequest
+from pecia_gateway.schemas.openai import MAX_CHOICES, MAX_REF_TEXT, GenerationRequest, PageRequest
 
 _Word = TypeVar("_Word", bound=StrEnum)
 _MAX_STOPS = 4
@@ -143,6 +143,8 @@ def _task(asked: PageRequest, prompt: str) -> tuple[TaskType, str]:
     task, ref_text = found or (TaskType.FREE_OCR, "")
     if asked.task_type is not None:
         task = _word(TaskType, asked.task_type, "task_type")
+    if len(ref_text) > MAX_REF_TEXT:  # the one in the prompt; the field has the same bound
+        raise InvalidRequest(f"The words to locate may have {MAX_REF_TEXT} characters.", param="messages")
     ref_text = without_control_tokens(asked.ref_text or ref_text)
     if task is TaskType.LOCATE and not ref_text:
         raise InvalidRequest(

@@ -77,7 +77,7 @@ class LimitSettings(BaseModel):
     )
     max_images: int = Field(8, ge=1, description="Pictures in one request; more belong in jobs.")
     max_pdf_pages: int = Field(
-        8, ge=1, description="Pages of a PDF read within a request; longer ones belong in jobs."
+        8, ge=1, description="Pages of a PDF or TIFF read within a request; longer ones belong in jobs."
     )
     max_parts: int = Field(32, ge=1, description="Parts of one multipart body: files and fields together.")
 

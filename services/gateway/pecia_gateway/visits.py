@@ -78,6 +78,8 @@ def admitted(request: Request, gateway: Gateway) -> Iterator[Visit]:
     """
     caller = gateway.authenticator.authenticate(request)
     request.state.tenant = caller.tenant
+    # Who is refused now hears, too, what is left.
+    request.state.rate_headers = gateway.admission.allowance(caller).headers()
     with gateway.admission.admit(caller) as rate:
         request.state.rate_headers = rate.headers()
         cache_control = ",".join(request.headers.getlist("cache-control"))

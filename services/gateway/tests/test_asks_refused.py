@@ -1,10 +1,11 @@
 """Requests in OpenAI's words that cannot be honoured."""
 
+from time import perf_counter
 from typing import Any
 
 import pytest
 from pecia_core.errors import InvalidRequest, NotFound, PeciaError
-from pecia_gateway.asks import chat_ask
+from pecia_gateway.asks import chat_ask, completion_ask
 
 URL = "data:image/png;base64,AAAA"
 PART = {"type": "image_url", "image_url": {"url": URL}}
@@ -98,8 +99,24 @@ def test_an_unknown_size_of_a_model_is_an_unknown_model() -> None:
     assert "gundam" in error.message
 
 
+def test_words_to_locate_are_bounded_in_a_prompt_too() -> None:
+    """As in the field."""
+    error = refusal({"type": "text", "text": f"Locate <|ref|>{'a' * 1001}<|/ref|>"}, PART)
+    assert (error.code, error.param) == ("invalid_request", "messages")
+    assert "1000 characters" in error.message
+
+
 @pytest.mark.parametrize("ref_text", [None, "", "  ", "<|ref|><|/ref|>"])
 def test_locate_needs_words_to_look_for(ref_text: str | None) -> None:
     """Without words, or with control tokens only, locate is refused."""
     error = refusal(task_type="locate", ref_text=ref_text)
     assert (error.code, error.param) == ("missing_required_parameter", "ref_text")
+
+
+@pytest.mark.parametrize("piece", ["data:", "data:a/", "data:a/a;", "a+.", "base64,"])
+def test_no_prompt_without_a_picture_holds_up_the_others(piece: str) -> None:
+    """Megabytes of what looks like the beginning of a data URL are gone through once."""
+    began = perf_counter()
+    with pytest.raises(PeciaError):
+        completion_ask({"prompt": "data:" + piece * 500_000})
+    assert perf_counter() - began < 5

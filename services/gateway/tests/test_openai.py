@@ -76,6 +76,21 @@ async def test_rate_headers_are_on_answers_and_refusals(start: Any, chat: Any) -
         assert error_of(over) == (429, "rate_limit_exceeded", None)
         assert 1 <= int(over.headers["retry-after"]) <= 60
         assert over.headers["x-should-retry"] == "true"
+        assert over.headers["x-ratelimit-limit-requests"] == "2"
+        assert over.headers["x-ratelimit-remaining-requests"] == "0"
+        assert 0 < float(over.headers["x-ratelimit-reset-requests"].removesuffix("s")) <= 60
+
+
+async def test_a_refusal_for_too_many_at_once_has_them_too(start: Any, chat: Any) -> None:
+    """The minute has room left; another answer must end first, within the shortest wait."""
+    limits = {"requests_per_minute": 9, "max_in_flight": 1}
+    slow = ScriptedOcr(play=lambda *_: Script(("a", "b"), pause_s=1.0))
+    async with start(slow, auth=limits) as gateway:
+        answers = await asyncio.gather(*(gateway.client.post(PATH, json=chat()) for _ in range(2)))
+    over = next(answer for answer in answers if answer.status_code == 429)
+    assert over.headers["retry-after"] == "1"
+    assert over.headers["x-ratelimit-limit-requests"] == "9"
+    assert over.headers["x-ratelimit-remaining-requests"] in {"8", "9"}
 
 
 async def test_options_reach_the_engine(gateway: Any, chat: Any) -> None:

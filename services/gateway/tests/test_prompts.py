@@ -1,5 +1,7 @@
 """Prompt texts and the tasks they mean."""
 
+from time import perf_counter
+
 import pytest
 from pecia_core.vocabulary import TaskType
 from pecia_gateway.prompts import task_of, without_control_tokens
@@ -49,3 +51,20 @@ def test_free_text_chooses_nothing(prompt: str) -> None:
 def test_control_tokens_are_taken_out(text: str, clean: str) -> None:
     """No control token is left, not even one that removing another has put together."""
     assert without_control_tokens(text) == clean
+
+
+@pytest.mark.parametrize(
+    "piece", ["Locate <|ref|>", "<|/ref|>", "<|grounding|>", "<|", "|>", "<image>", "locate   ", "<|ref|>"]
+)
+def test_no_prompt_holds_up_the_others(piece: str) -> None:
+    """Megabytes of what the patterns look for are gone through once."""
+    began = perf_counter()
+    assert task_of("a" + piece * 500_000) is None
+    assert task_of("<|" * 500_000 + "|>" * 500_000) is None
+    assert perf_counter() - began < 5
+
+
+def test_locate_ends_at_its_last_end() -> None:
+    """As it always has: what stands between is the caller's business."""
+    assert task_of("locate<|REF|>a<|/ref|>b<|/REF|>c") == (TaskType.LOCATE, "a<|/ref|>b")
+    assert task_of("<|/ref|>locate<|ref|>a") is None

@@ -168,6 +168,19 @@ async def test_error_after_a_silence_is_told_inside(start: Any, chat: Any) -> No
     )
 
 
+async def test_the_last_chunk_has_every_line_with_its_box(start: Any, chat: Any, data_url: str) -> None:
+    """A stream tells as much as the unary answer: what OpenAI has no field for comes under `ocr`."""
+    async with start(ScriptedOcr()) as gateway:
+        body = chat(data_url, data_url)
+        *earlier, last = chunks_of(await lines_of(gateway, body))
+        unary = (await gateway.client.post(PATH, json=body)).json()
+    assert all("ocr" not in chunk for chunk in earlier)
+    assert last["ocr"]["pages"] == unary["ocr"]["pages"]
+    lines = [line for page in last["ocr"]["pages"] for block in page["blocks"] for line in block["lines"]]
+    assert [line["text"] for line in lines] == ["hello", "world"] * 2
+    assert all(len(line["polygon"]) == 4 for line in lines)
+
+
 async def test_repetition_is_stop_for_openai(start: Any, chat: Any) -> None:
     """Strict clients know only stop and length; the rest is in the extension."""
     script = Script(("again",), finish_reason=FinishReason.REPETITION)

@@ -3,9 +3,9 @@
 from pecia_core.errors import InvalidRequest, TooLarge
 from pecia_core.pdf import PdfRenderer
 
-from pecia_gateway.intake import data_url
+from pecia_gateway.intake import data_url, tiff
 from pecia_gateway.intake.fetcher import Fetcher
-from pecia_gateway.intake.kinds import PDF, check_claim, kind_of
+from pecia_gateway.intake.kinds import PDF, TIFF, check_claim, kind_of
 from pecia_gateway.intake.upload import Upload
 from pecia_gateway.settings import FetchSettings, LimitSettings, PdfSettings
 
@@ -35,7 +35,7 @@ class Intake:
         """One encoded picture a page.
 
         Raises:
-            PeciaError: empty, too large, of a kind pecia does not read, or a PDF with too many pages.
+            PeciaError: empty, too large, of a kind pecia does not read, or with too many pages.
         """
         if len(upload.data) > self._limits.max_upload_bytes:
             raise TooLarge(
@@ -43,20 +43,32 @@ class Intake:
             )
         kind = kind_of(upload, param=param)
         check_claim(upload, param=param)
+        if kind == TIFF:
+            return self._parted(upload.data, param)
         return await self._drawn(upload.data, param) if kind == PDF else [upload.data]
+
+    def _parted(self, data: bytes, param: str) -> list[bytes]:
+        most = self._limits.max_pdf_pages
+        pages = tiff.pages(data, most)
+        if len(pages) > most:
+            raise _too_many(f"The TIFF has more than {most} pages", most, param)
+        return pages
 
     async def _drawn(self, data: bytes, param: str) -> list[bytes]:
         count = await self._renderer.page_count(data)
         if count > self._limits.max_pdf_pages:
-            raise InvalidRequest(
-                f"The PDF has {count} pages; at most {self._limits.max_pdf_pages} are read within a request. "
-                "Send longer documents to /v1/jobs.",
-                code="pdf_too_many_pages",
-                param=param,
-            )
+            raise _too_many(f"The PDF has {count} pages", self._limits.max_pdf_pages, param)
         return [(await self._renderer.render(data, index, self._dpi)).jpeg for index in range(count)]
 
     async def close(self) -> None:
         """Stop the processes that draw PDF pages."""
         self._fetcher.close()
         await self._renderer.close()
+
+
+def _too_many(what: str, most: int, param: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{what}; at most {most} are read within a request. Send longer documents to /v1/jobs.",
+        code="pdf_too_many_pages",
+        param=param,
+    )

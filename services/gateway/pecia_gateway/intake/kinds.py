@@ -5,12 +5,13 @@ from pecia_core.errors import InvalidDocument, UnsupportedDocument
 from pecia_gateway.intake.upload import Upload
 
 PDF = "application/pdf"
+TIFF = "image/tiff"
 _PICTURES = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"BM", "image/bmp"),
-    (b"II*\x00", "image/tiff"),
-    (b"MM\x00*", "image/tiff"),
+    (b"II*\x00", TIFF),
+    (b"MM\x00*", TIFF),
 )
 _PDF_HEADER_WITHIN = 1024
 # Types that a careful sender gives to a picture or PDF, or that say nothing.

@@ -11,7 +11,7 @@ from pecia_gateway.schemas.problem import Problem
 class OcrForm(BaseModel):
     """The fields of the form. `file` once, or `files` several times."""
 
-    file: bytes | None = Field(None, description="A JPEG, PNG, WEBP, BMP or TIFF, or a short PDF.")
+    file: bytes | None = Field(None, description="A JPEG, PNG, WEBP or BMP, or a short PDF or TIFF.")
     files: list[bytes] | None = Field(None, description="Several files, each with its own outcome.")
     model: str | None = Field(None, description="As in /v1/models; when absent a CPU engine.")
     task_type: str | None = Field(None, description="`lines` when absent.")

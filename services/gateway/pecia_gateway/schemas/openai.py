@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
 MAX_CHOICES = 4
+MAX_REF_TEXT = 1000  # characters
 OpenAIFinish = Literal["stop", "length"]
 _MAX_INT32 = 2**31 - 1
 _MAX_INT64 = 2**63 - 1
@@ -89,7 +90,9 @@ class PageRequest(Asked):
         "When absent, a known prompt text chooses it.",
         examples=["free_ocr"],
     )
-    ref_text: str | None = Field(None, max_length=1000, description="What to look for; `locate` needs it.")
+    ref_text: str | None = Field(
+        None, max_length=MAX_REF_TEXT, description="What to look for; `locate` needs it."
+    )
     languages: list[str] | str | None = Field(
         None, description="ISO 639 codes, as a list or joined by commas.", examples=[["id", "en"]]
     )
