@@ -3,11 +3,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 PACKAGES := pecia_core pecia_client pecia_ocr pecia_gateway pecia_ui pecia_standalone
+# A build for machines without a GPU is a tenth of the size: TORCH="torch==2.13.0 --index-url ..." names its index.
+TORCH ?= torch==2.13.0
 # DATA=x ROUNDS=3 -> --data=x --rounds=3, for those of the names that were given
 options = $(foreach name,$(1),$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z)=$($(name))))
 TESTS := $(wildcard libs/*/tests services/*/tests) tests
 
-.PHONY: help up install lint type contracts pytest test quality bench-install bench-cpu bench-http bench-soak protos check-protos docs baseline lock clean
+.PHONY: help up install torch lint type contracts pytest test quality bench-install bench-cpu bench-http bench-soak protos check-protos docs baseline lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,11 +24,14 @@ up: ## Install what is missing, start ocr, gateway and UI, read a sample picture
 
 test: ## Everything: system packages, lint, types, contracts, all tests
 	@scripts/system-packages
-	@$(MAKE) --no-print-directory install
+	@$(MAKE) --no-print-directory install torch
 	@$(MAKE) --no-print-directory lint type contracts pytest
 
 install: ## The development environment in .venv, and a second openai client in build/openai2
 	@scripts/install dev
+
+torch: ## What DeepSeek-OCR computes with, into .venv; TORCH says which build, in pip's words
+	@$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip --disable-pip-version-check install --quiet $(TORCH)
 
 lint: ## ruff, its formatting, and the contract's own rules
 	$(BIN)/ruff check .
@@ -80,7 +85,8 @@ baseline: ## After a release: what later contracts may not break
 lock: ## Resolve again and export the hash-pinned requirements
 	uv lock
 	uv export -q --all-packages --no-emit-workspace --no-default-groups --group build --no-header -o requirements/runtime.txt >/dev/null
-	uv export -q --all-packages --no-emit-workspace --no-default-groups --group build --group dev --no-header -o requirements/dev.txt >/dev/null
+	uv export -q --all-packages --no-emit-workspace --no-default-groups --group build --group dev --group deepseek --no-header -o requirements/dev.txt >/dev/null
+	uv export -q --no-emit-workspace --only-group deepseek --no-header -o requirements/deepseek.txt >/dev/null
 	uv export -q --no-emit-workspace --only-group bench --no-header -o requirements/bench.txt >/dev/null
 	echo uv | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements/bootstrap.txt >/dev/null
 	echo openai==2.54.0 | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements/openai2.txt >/dev/null
