@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from math import ceil
 
 import uvicorn
+from pecia_core.memory import keep_freed_memory
 from pecia_core.telemetry import configure_logging
 
 from pecia_gateway.app import create_app
@@ -32,6 +33,7 @@ class Server(uvicorn.Server):
 
 def main() -> None:
     """Serve as the settings say."""
+    keep_freed_memory()
     settings = Settings()
     configure_logging("gateway", settings.telemetry.log_level)
     settings.log_unused_features()

@@ -28,8 +28,8 @@ class Gateway:
     started_at: float
 
 
-def gateway_of(request: Request) -> Gateway:
-    """The gateway a request came to."""
+async def gateway_of(request: Request) -> Gateway:
+    """The gateway a request came to. Async, or FastAPI would have a thread look it up."""
     gateway: Gateway = request.app.state.gateway
     return gateway
 

@@ -2,8 +2,11 @@
 
 import asyncio
 
+from pecia_core.memory import keep_freed_memory
+
 from pecia_ocr.server import serve
 from pecia_ocr.settings import Settings
 
 if __name__ == "__main__":
+    keep_freed_memory()
     asyncio.run(serve(Settings()))

@@ -34,9 +34,8 @@ class OcrClient:
         Raises:
             PeciaError: what the service said, or that nobody answers.
         """
-        request = ocr_pb2.RecognizeRequest(
-            picture=ocr_pb2.Picture(encoded=picture), options=wire.options_to_proto(options)
-        )
+        request = ocr_pb2.RecognizeRequest(options=wire.options_to_proto(options))
+        request.picture.encoded = picture  # in place: a Picture handed over would be copied once more
         tries = Tries(self._pods, options.model, call.timeout_s)
         while True:
             pod = await tries.next_pod()

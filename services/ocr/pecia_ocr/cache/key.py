@@ -11,8 +11,8 @@ from pecia_core.vocabulary import Priority
 from pecia_ocr.engines.base import EngineInfo
 from pecia_ocr.scheduling.process import PageInput
 
-# Hashing this much takes a millisecond; more is done beside the event loop.
-_AT_ONCE_BYTES = 1 << 20
+# Hashing this much takes a millisecond at most; more is done beside the event loop.
+_AT_ONCE_BYTES = 1 << 18
 
 
 def repeatable(options: RecognizeOptions) -> bool:

@@ -1,5 +1,6 @@
 """The result cache: under which name a page's result is kept, whether there is one, and keeping a new one."""
 
+import asyncio
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -25,11 +26,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A page's name among the results; without a key it has none, and nothing is looked up or kept."""
+    """A page's name among the results; without a key it has none, and nothing is looked up or kept.
+
+    Nobody looks for a page that is to be read now: its key is made while it is read, and comes `later`.
+    """
 
     key: str = ""
     engine: EngineInfo | None = None
     control: CacheControl = field(default_factory=CacheControl)
+    later: asyncio.Task[str] | None = None
 
     @property
     def shareable(self) -> bool:
@@ -67,7 +72,10 @@ class Results:
         keeps = self._store is not None and (control.may_answer or control.may_keep)
         if not keeps or engine is None or not repeatable(page.options):
             return Ticket()
-        return Ticket(await key_of(page, tenant, engine, self._setup), engine, control)
+        key = key_of(page, tenant, engine, self._setup)
+        if control.may_answer:
+            return Ticket(await key, engine, control)
+        return Ticket("", engine, control, later=asyncio.create_task(key))
 
     async def find(self, ticket: Ticket) -> Recognition | None:
         """The result, if there is one and it may answer."""
@@ -77,10 +85,11 @@ class Results:
         return decoded(value, ticket.engine) if value is not None else None
 
     async def keep(self, ticket: Ticket, recognition: Recognition) -> None:
-        """Remember the result, if it is one to be remembered. Never suspends its caller."""
-        wanted = ticket.key and ticket.control.may_keep and worth_keeping(recognition)
-        if self._store is not None and wanted:
-            await self._store.put(ticket.key, encoded(recognition))
+        """Remember the result, if it is one to be remembered. Suspends only whose page nobody shares."""
+        if self._store is None or not ticket.control.may_keep or not worth_keeping(recognition):
+            return
+        if key := await ticket.later if ticket.later else ticket.key:
+            await self._store.put(key, encoded(recognition))
 
     def count(self, outcome: Outcome) -> None:
         """Count one page."""

@@ -1,0 +1,26 @@
+"""Freed memory that stays with the process."""
+
+import ctypes
+import sys
+
+_KEPT_BYTES = 64 << 20
+_LARGEST_BYTES = 32 << 20  # glibc takes no more; single pieces above it are handed back at once
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # <malloc.h>
+
+
+def keep_freed_memory() -> bool:
+    """Let the C library keep some of what is freed instead of handing it back to the system.
+
+    For processes through which megabytes pass with each request: memory that is handed back has to be
+    asked for again, and the system clears it page by page, which takes longer than all else that is done
+    with a picture that only passes.
+
+    Returns:
+        Whether this C library can; it is glibc that hands back eagerly.
+    """
+    if sys.platform != "linux":
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return all((mallopt(_M_MMAP_THRESHOLD, _LARGEST_BYTES), mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)))
