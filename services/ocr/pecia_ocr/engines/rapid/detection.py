@@ -1,6 +1,7 @@
 """Where the text is: one quadrangle per run of text, by PP-OCR's DB detector."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log, sqrt
 from statistics import median
 
@@ -15,6 +16,7 @@ from pecia_ocr.engines.rapid.turns import Turns
 
 _STRIDE = 32  # the network halves its input five times
 _MIN_SIDE = 3.0
+_OVERLAP = 128  # pixels two bands of a large page share: some lines of print
 _READABLE = 22.0  # pixels; the height of a line of ordinary print at the usual area
 
 
@@ -24,7 +26,7 @@ class DetectionLimits:
 
     `max_area` is in pixels: above it, more resolution costs time and finds no more text, unless the text
     is so small that half of its boxes are less than `tiny` pixels high there. Such a page is looked at
-    again, up to twice the area.
+    again, up to twice the area, in two bands: what the network once took of memory it keeps.
     """
 
     max_area: int = 1_200_000
@@ -61,12 +63,34 @@ class Detector:
     def _find(self, pixels: Pixels, rotation: int, ratio: float, cancel: CancelToken) -> list[Quad]:
         small = np.ascontiguousarray(np.rot90(_shrunk(pixels, ratio), -rotation // 90))
         blob = cv2.dnn.blobFromImage(small, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
-        with self._turns.mine(cancel):
-            heat = self._network.run(np.asarray(blob, np.float32), cancel)[0, 0]
+        heat = self._heat(np.asarray(blob, np.float32), cancel)
         height, width = pixels.shape[:2] if rotation % 180 == 0 else pixels.shape[1::-1]
         scale = np.array([width / heat.shape[1], height / heat.shape[0]])
         quads = (self._quad(contour, heat) for contour in self._contours(heat))
         return [_ordered(quad * scale, width, height) for quad in quads if quad is not None]
+
+    def _heat(self, blob: Tensor, cancel: CancelToken) -> Tensor:
+        """Logits of the whole picture, [height, width]."""
+        if blob.shape[2] < blob.shape[3]:
+            across = self._banded(blob.swapaxes(2, 3), cancel, turned=True)
+            return across.T
+        return self._banded(blob, cancel, turned=False)
+
+    def _banded(self, blob: Tensor, cancel: CancelToken, *, turned: bool) -> Tensor:
+        """The logits, in bands from top to bottom where the picture is larger than usual."""
+        length = blob.shape[2]
+        count = max(1, round(length * blob.shape[3] / self._limits.max_area))
+        edges = [round(length * part / count / _STRIDE) * _STRIDE for part in range(count)] + [length]
+        heat = np.empty((length, blob.shape[3]), np.float32)
+        for top, bottom in pairwise(edges):
+            first, last = max(0, top - _OVERLAP // 2), min(length, bottom + _OVERLAP // 2)
+            band = blob[:, :, first:last]
+            with self._turns.mine(cancel):
+                said = self._network.run(
+                    np.ascontiguousarray(band.swapaxes(2, 3) if turned else band), cancel
+                )[0, 0]
+            heat[top:bottom] = (said.T if turned else said)[top - first : bottom - first]
+        return heat
 
     def _contours(self, heat: Tensor) -> list[NDArray[np.int32]]:
         mask = cv2.dilate((heat > self._least_logit).astype(np.uint8), np.ones((2, 2), np.uint8))
