@@ -1,7 +1,7 @@
 """Where the text is: one quadrangle per run of text, by PP-OCR's DB detector."""
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import log, sqrt
 from statistics import median
 
@@ -89,13 +89,17 @@ class Detector:
                 said = self._network.run(
                     np.ascontiguousarray(band.swapaxes(2, 3) if turned else band), cancel
                 )[0, 0]
-            heat[top:bottom] = (said.T if turned else said)[top - first : bottom - first]
+            # Where a band is blank the network sees specks everywhere, none of them sure to be text.
+            inked = said if said.max() > 0 else np.full_like(said, -np.inf)
+            heat[top:bottom] = (inked.T if turned else inked)[top - first : bottom - first]
         return heat
 
     def _contours(self, heat: Tensor) -> list[NDArray[np.int32]]:
         mask = cv2.dilate((heat > self._least_logit).astype(np.uint8), np.ones((2, 2), np.uint8))
         found, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-        return [np.asarray(contour, np.int32) for contour in found[: self._limits.max_candidates]]
+        # A blank band is full of specks, which must not take the places of text.
+        large = (contour for contour in found if min(cv2.boundingRect(contour)[2:]) > _MIN_SIDE)
+        return [np.asarray(contour, np.int32) for contour in islice(large, self._limits.max_candidates)]
 
     def _quad(self, contour: NDArray[np.int32], heat: Tensor) -> NDArray[np.float64] | None:
         """The rectangle around a contour, grown to the text the detector shrank; None = not text."""
