@@ -49,6 +49,8 @@ VIOLATIONS = [
     ("pecia_ocr/pipeline.py", "import pecia_gateway", "Services never import each other"),
     ("pecia_gateway/intake/fetcher.py", "import pecia_gateway.routes.ocr", "gateway reads top to bottom"),
     ("pecia_ocr/engines/tesseract/engine.py", "import pecia_ocr.engines.rapid", "engines do not know"),
+    ("pecia_ocr/engines/deepseek/views.py", "import torch", "what a model is, is shown and has said"),
+    ("pecia_ocr/engines/deepseek/odds.py", "", "the deepseek engine reads top to bottom"),
     ("pecia_core/formats/plain.py", "import httpx", "pure steps touch no network"),
     ("pecia_gateway/rendering.py", "from pecia.ocr.v1 import ocr_pb2", "generated stubs are seen only"),
     ("pecia_ui/__init__.py", "import pecia_core.document", "the UI is a REST client"),

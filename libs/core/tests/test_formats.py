@@ -117,11 +117,11 @@ class TestMarkdown:
             block(line("one", 2), line("two", 3), kind=BlockKind.LIST),
             block(line("Figure 1", 4), kind=BlockKind.CAPTION),
             block(kind=BlockKind.FORMULA, content="a^2"),
-            block(kind=BlockKind.TABLE, content="<table></table>"),
+            block(kind=BlockKind.TABLE, content="<table><tr><td>a</td></tr></table>"),
             block(kind=BlockKind.FIGURE),
         )
         assert page_markdown(rich) == (
-            "# Annual report\n\n- one\n- two\n\n*Figure 1*\n\n$$\na^2\n$$\n\n<table></table>"
+            "# Annual report\n\n- one\n- two\n\n*Figure 1*\n\n$$\na^2\n$$\n\n| a |\n| --- |"
         )
 
     @pytest.mark.parametrize(

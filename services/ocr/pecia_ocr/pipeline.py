@@ -12,11 +12,12 @@ from time import monotonic
 
 from pecia_core.errors import DeadlineExceeded, InvalidRequest
 from pecia_core.recognition import Event, Recognition, RecognizeOptions, Started, Timings
-from pecia_core.vocabulary import TaskType
+from pecia_core.vocabulary import EngineName, TaskType
 
 from pecia_ocr.admission import Admission, Place
 from pecia_ocr.cache import CacheControl, Elsewhere, Flight, Flights, Outcome, Results, Ticket, replayed
-from pecia_ocr.registry import Choice, Registry
+from pecia_ocr.fallback import Ladder
+from pecia_ocr.registry import Choice
 from pecia_ocr.scheduling.lane import Lane
 from pecia_ocr.scheduling.process import PageInput
 
@@ -27,11 +28,15 @@ _CONTROL_TOKEN = re.compile("<[|\uff5c][^<>]*[|\uff5c]>")
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who wants a page. `remaining_s` = seconds they will wait; None = no bound of theirs."""
+    """Who wants a page. `remaining_s` = seconds they will wait; None = no bound of theirs.
+
+    `streaming`: they hear every event as it comes, not only the last.
+    """
 
     tenant: str
     remaining_s: float | None = None
     cache: CacheControl = field(default_factory=CacheControl)
+    streaming: bool = False
 
 
 class Pipeline:
@@ -39,18 +44,19 @@ class Pipeline:
 
     def __init__(
         self,
-        registry: Registry,
+        ladder: Ladder,
         admission: Admission,
         results: Results,
         elsewhere: Elsewhere,
         timeout_s: float,
     ) -> None:
         """Know the engines, the limits, what was and is read, and how long a page may take (seconds)."""
-        self.registry = registry
+        self.registry = ladder.registry
         self.flights = Flights(timeout_s)
         self._admission = admission
         self._results = results
         self._elsewhere = elsewhere
+        self._ladder = ladder
         self._timeout_s = timeout_s
 
     async def recognize(self, page: PageInput, asker: Asker) -> AsyncGenerator[Event, None]:
@@ -70,51 +76,47 @@ class Pipeline:
         choice = self.registry.choose(page.options)
         ticket = await self._results.ticket(page, choice.lane.info, asker.tenant, asker.cache)
         answer = _Answer(choice, page.options.page_index, began)
-        if kept := await self._kept(ticket, page.options):
+        wish = _Wish(ticket, page, choice.lane, asker.streaming)
+        if kept := await self._kept(wish):
             self._results.count(Outcome.HIT)
             for event in replayed(kept, page.options.task_type):
                 yield answer.told(event)
             return
         async with AsyncExitStack() as stack:
-            flight = self._joined(ticket, page, stack) or self._started(ticket, page, choice.lane, budget)
+            flight = self._joined(wish, stack) or self._started(wish, budget)
             await stack.enter_async_context(flight.aboard())
             events = await stack.enter_async_context(aclosing(flight.events()))
             async for event in _within(events, began + budget):
                 yield answer.told(event)
 
-    async def _kept(self, ticket: Ticket, options: RecognizeOptions) -> Recognition | None:
+    async def _kept(self, wish: "_Wish") -> Recognition | None:
         """The result of an earlier reading, unless the page is being read right now."""
-        if self.flights.find(_flight_name(ticket, options)):
-            return None
-        return await self._results.find(ticket)
+        return None if self.flights.find(wish.name) else await self._results.find(wish.ticket)
 
-    def _joined(self, ticket: Ticket, page: PageInput, stack: AsyncExitStack) -> Flight | None:
+    def _joined(self, wish: "_Wish", stack: AsyncExitStack) -> Flight | None:
         """The reading somebody else has begun, while it has no result yet."""
-        flight = self.flights.find(_flight_name(ticket, page.options))
+        flight = self.flights.find(wish.name)
         if flight is not None:
-            stack.enter_context(self._admission.hold(page))
+            stack.enter_context(self._admission.hold(wish.page))
             self._results.count(Outcome.JOINED)
         return flight
 
-    def _started(self, ticket: Ticket, page: PageInput, lane: Lane, budget: float) -> Flight:
+    def _started(self, wish: "_Wish", budget: float) -> Flight:
         """A reading that others may join. Its place is its own: it may outlive this caller."""
         with ExitStack() as stack:
-            place = stack.enter_context(self._admission.admit(page, lane, budget))
-            self._results.count(Outcome.MISS if ticket.shareable else Outcome.BYPASS)
-            events = self._read(ticket, page, lane, place)
-            return self.flights.start(_flight_name(ticket, page.options), events, stack.pop_all().close)
+            place = stack.enter_context(self._admission.admit(wish.page, wish.lane, budget))
+            self._results.count(Outcome.MISS if wish.ticket.shareable else Outcome.BYPASS)
+            return self.flights.start(wish.name, self._read(wish, place), stack.pop_all().close)
 
-    async def _read(
-        self, ticket: Ticket, page: PageInput, lane: Lane, place: Place
-    ) -> AsyncGenerator[Event, None]:
+    async def _read(self, wish: "_Wish", place: Place) -> AsyncGenerator[Event, None]:
         place.begin()
-        name = _flight_name(ticket, page.options)
+        name, ticket = wish.name, wish.ticket
         if await self._elsewhere.ended(name) and (kept := await self._results.find(ticket)):
-            for event in replayed(kept, page.options.task_type, cached=False):
+            for event in replayed(kept, wish.page.options.task_type, cached=False):
                 yield event
             return
         with ExitStack() as stack:
-            async with aclosing(lane.read(page)) as events:
+            async with aclosing(self._ladder.read(wish.page, wish.lane, streaming=wish.streaming)) as events:
                 async for event in events:
                     if isinstance(event, Started):
                         stack.enter_context(self._elsewhere.marked(name))
@@ -127,6 +129,27 @@ class Pipeline:
         await self.flights.close()
         await self._results.close()
         await self._elsewhere.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A page, who reads it, and how it is called among those being read."""
+
+    ticket: Ticket
+    page: PageInput
+    lane: Lane
+    streaming: bool
+
+    @property
+    def name(self) -> str:
+        """Empty = not shared. Urgent pages do not wait in the place of others.
+
+        Where a page may be read again, who streams cannot share with who waits: he has heard the first try.
+        """
+        if not self.ticket.shareable:
+            return ""
+        alone = self.streaming and self.lane.name is EngineName.DEEPSEEK
+        return f"{self.ticket.key}:{self.page.options.priority}{':streaming' if alone else ''}"
 
 
 @dataclass(slots=True)
@@ -166,11 +189,6 @@ class _Answer:
 
     def _elapsed_ms(self) -> float:
         return (monotonic() - self.began) * 1000
-
-
-def _flight_name(ticket: Ticket, options: RecognizeOptions) -> str:
-    """Urgent pages do not wait in the place of others; empty = not shared."""
-    return f"{ticket.key}:{options.priority}" if ticket.shareable else ""
 
 
 def cleaned(options: RecognizeOptions) -> RecognizeOptions:

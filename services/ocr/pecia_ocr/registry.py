@@ -70,6 +70,15 @@ class Registry:
             return Choice(choice.lane, choice.fallback_from, (*choice.warnings, notice))
         return choice
 
+    def on_cpu(self, task: TaskType) -> Lane | None:
+        """The CPU engine that answers for DeepSeek-OCR, if one may and can."""
+        if not self._autofallback:
+            return None
+        able = (
+            lane for lane in self.lanes if lane.name in _AUTO_ORDER[1:] and lane.state == EngineState.READY
+        )
+        return next((lane for lane in able if lane.info and task in lane.info.tasks), None)
+
     def _by_model(self, model: str) -> Choice:
         if model == AUTO:
             return Choice(self._best(self.lanes))

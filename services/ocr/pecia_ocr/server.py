@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -19,13 +20,21 @@ from pecia_ocr.admission import Admission
 from pecia_ocr.authentication import Door
 from pecia_ocr.blobs import BlobFolder
 from pecia_ocr.cache import Elsewhere, LayeredStore, MemoryStore, RedisLink, Results, SharedStore, Store
+from pecia_ocr.fallback import Ladder
 from pecia_ocr.interceptors import CallBoundary
 from pecia_ocr.pipeline import Pipeline
 from pecia_ocr.registry import Registry
 from pecia_ocr.scheduling.lane import Lane
 from pecia_ocr.scheduling.process import EngineSpec
 from pecia_ocr.servicer import OcrServicer
-from pecia_ocr.settings import CacheSettings, Settings, TlsSettings, usable_cores, worker_environment
+from pecia_ocr.settings import (
+    CacheSettings,
+    Settings,
+    TlsSettings,
+    gpu_environment,
+    usable_cores,
+    worker_environment,
+)
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +65,8 @@ class OcrServer:
         store, elsewhere = build_cache(settings.cache)
         results = Results(store, _setup(settings), self.metrics_registry)
         admission = Admission(settings.limits)
-        self.pipeline = Pipeline(self.registry, admission, results, elsewhere, settings.inference_timeout_s)
+        ladder = Ladder(self.registry, self.metrics_registry)
+        self.pipeline = Pipeline(ladder, admission, results, elsewhere, settings.inference_timeout_s)
         blobs = BlobFolder(settings.blobs.root, settings.limits.max_picture_bytes)
         ocr_pb2_grpc.add_OcrServiceServicer_to_server(OcrServicer(self.pipeline, blobs, settings), server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
@@ -123,13 +133,19 @@ def build_cache(cache: CacheSettings) -> tuple[Store | None, Elsewhere]:
 
 def _setup(settings: Settings) -> str:
     """What may change a reading although the engine's revision is the same: another version or setting."""
-    return f"{version('pecia-ocr')} {settings.engines.model_dump_json()}"
+    return (
+        f"{version('pecia-ocr')} {settings.engines.model_dump_json()} {settings.deepseek.model_dump_json()}"
+    )
 
 
 def build_lanes(settings: Settings) -> list[Lane]:
     """One lane per engine that is switched on, best first."""
     engines = settings.engines
     lanes = []
+    if settings.gpu_enabled and settings.deepseek.server_url:
+        lanes.append(Lane(_remote(settings), workers=1))
+    elif settings.gpu_enabled and settings.model_path is not None:
+        lanes.append(Lane(_deepseek(settings, settings.model_path), workers=1))
     if engines.rapid:
         lanes.append(Lane(_rapid(settings), engines.rapid_workers or usable_cores()))
     if engines.tesseract and engines.tesseract_workers:
@@ -140,6 +156,36 @@ def build_lanes(settings: Settings) -> list[Lane]:
         pages = engines.scripted_pages_per_worker
         lanes.append(Lane(replace(spec, pages_at_once=pages), engines.scripted_workers))
     return lanes
+
+
+def _deepseek(settings: Settings, model_path: Path) -> EngineSpec:
+    """One process owns the GPU; its pages share every step."""
+    deepseek = settings.deepseek
+    config = {
+        "folder": str(model_path),
+        "device": deepseek.device,
+        "slots": deepseek.pages_at_once,
+        "max_tokens": deepseek.max_tokens,
+        "memory_gb": deepseek.memory_gb,
+    }
+    return replace(
+        _spec(settings, EngineName.DEEPSEEK, config),
+        environment=worker_environment() | gpu_environment(),
+        pages_at_once=deepseek.pages_at_once,
+    )
+
+
+def _remote(settings: Settings) -> EngineSpec:
+    """One process asks the server for all pages. It alone of all workers has a key and uses the network."""
+    deepseek = settings.deepseek
+    config = {
+        "url": deepseek.server_url,
+        "profile": deepseek.server_profile,
+        "model": deepseek.server_model,
+        "api_key": deepseek.server_key.get_secret_value() if deepseek.server_key else "",
+        "silence_s": deepseek.server_silence_s,
+    }
+    return replace(_spec(settings, EngineName.DEEPSEEK, config), pages_at_once=deepseek.pages_at_once)
 
 
 def _rapid(settings: Settings) -> EngineSpec:

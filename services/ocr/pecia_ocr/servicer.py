@@ -43,7 +43,7 @@ class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
     ) -> ocr_pb2.RecognizeResponse:
         """One page, one answer."""
         page = await self._page(request)
-        async with aclosing(self._pipeline.recognize(page, _asker(context))) as events:
+        async with aclosing(self._pipeline.recognize(page, _asker(context, streaming=False))) as events:
             async for event in events:
                 if isinstance(event, Recognition):
                     return ocr_pb2.RecognizeResponse(recognition=wire.recognition_to_proto(event))
@@ -56,7 +56,7 @@ class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
     ) -> AsyncIterator[ocr_pb2.RecognizeStreamResponse]:
         """One page, its events as they come."""
         page = await self._page(request)
-        async with aclosing(self._pipeline.recognize(page, _asker(context))) as events:
+        async with aclosing(self._pipeline.recognize(page, _asker(context, streaming=True))) as events:
             async for event in events:
                 yield wire.event_to_proto(event)
 
@@ -94,10 +94,10 @@ class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
                 )
 
 
-def _asker(context: "grpc.aio.ServicerContext[Any, Any]") -> Asker:
+def _asker(context: "grpc.aio.ServicerContext[Any, Any]", *, streaming: bool) -> Asker:
     metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
     control = CacheControl.parsed(metadata.get("cache-control", ""))
-    return Asker(tenant.get(), context.time_remaining(), control)
+    return Asker(tenant.get(), context.time_remaining(), control, streaming)
 
 
 def _describe(lane: Lane) -> ocr_pb2.EngineDescription:

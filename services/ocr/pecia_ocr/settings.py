@@ -117,6 +117,44 @@ class EngineSettings(BaseModel):
     )
 
 
+class DeepseekSettings(BaseModel):
+    """DeepSeek-OCR: here, where `MODEL_PATH` names its checkpoint, or on the server `server_url`."""
+
+    server_url: str = Field(
+        "",
+        description="Address of a vLLM or SGLang server, or of any other with OpenAI's chat API, up to /v1; "
+        "empty = the model runs here.",
+    )
+    server_profile: str = Field(
+        "deepseek-ocr-vllm",
+        description="What that server runs: deepseek-ocr-vllm, unlimited-ocr-vllm, plain (any model that "
+        "reads pictures), or a TOML file like these.",
+    )
+    server_model: str = Field("", description="The server's name of the model; empty = the only one it has.")
+    server_key: SecretStr | None = Field(None, description="Bearer key of that server.")
+    server_silence_s: float = Field(
+        120.0, gt=0, description="Seconds without a word after which a page on that server is given up."
+    )
+
+    device: Literal["auto", "cuda", "cpu"] = Field(
+        "auto",
+        description="Where it computes; auto = on a GPU, and on none where there is none. On CPUs it is for "
+        "trying out: minutes a page.",
+    )
+    pages_at_once: int = Field(
+        32, ge=1, le=256, description="Pages that share a decoding step. More wait; memory may allow fewer."
+    )
+    max_tokens: int = Field(
+        4096, ge=16, description="Tokens of one page's answer at most, where a caller names no fewer."
+    )
+    memory_gb: float = Field(
+        20.0,
+        gt=0,
+        description="GB of GPU memory taken at most, weights included: an L4 has 24, and 20 leave room for "
+        "what others need.",
+    )
+
+
 class CacheSettings(BaseModel):
     """Results that answer the same page asked for again by the same tenant."""
 
@@ -168,6 +206,7 @@ class Settings(BaseSettings):
     auth: AuthSettings = Field(default_factory=AuthSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     engines: EngineSettings = Field(default_factory=EngineSettings)
+    deepseek: DeepseekSettings = Field(default_factory=DeepseekSettings)
     cache: CacheSettings = Field(default_factory=CacheSettings)
     blobs: BlobSettings = Field(default_factory=BlobSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
@@ -176,6 +215,12 @@ class Settings(BaseSettings):
         gt=0,
         validation_alias=AliasChoices("OCR_INFERENCE_TIMEOUT_S", "PECIA_INFERENCE_TIMEOUT_S"),
         description="Seconds one page may take, waiting included; a caller's shorter deadline wins.",
+    )
+    model_path: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("MODEL_PATH", "PECIA_MODEL_PATH"),
+        description="Folder with a checkpoint of the DeepSeek-OCR family (config.json, tokenizer.json, "
+        "*.safetensors); empty = no DeepSeek engine. Nothing is fetched.",
     )
     gpu_autofallback: bool = Field(
         default=True,
@@ -206,4 +251,14 @@ def worker_environment() -> dict[str, str]:
         "LANG": "C.UTF-8",
         "OMP_NUM_THREADS": "1",
         "OMP_THREAD_LIMIT": "1",  # tesseract's own threads fight over the cores the pool hands out
+    }
+
+
+def gpu_environment() -> dict[str, str]:
+    """What a process that computes on a GPU sees beside that: which GPU, and how its memory is kept."""
+    kept = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES", "CUDA_HOME")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {
+        "HF_HUB_OFFLINE": "1",  # a model is what its folder holds
+        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+        "TOKENIZERS_PARALLELISM": "false",
     }

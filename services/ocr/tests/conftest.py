@@ -1,18 +1,31 @@
 """A running ocr service in this process, and a Redis of its own."""
 
+import importlib.util
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 from pecia_ocr.server import OcrServer
 from pecia_ocr.settings import Settings
 from pecia_ocr.testing import running
+
+if TYPE_CHECKING:
+    from pecia_ocr.engines.deepseek.loader import LoadedModel
+    from pecia_ocr.engines.deepseek.scheduler import Scheduler
+
+# Where torch is not installed, what needs it is not collected; `make test` has it.
+if importlib.util.find_spec("torch") is None:
+    collect_ignore_glob = [
+        f"test_deepseek_{part}.py"
+        for part in ("loader", "vision", "sampler", "runner", "scheduler*", "second", "waiting")
+    ]
 
 
 @pytest.fixture
@@ -93,3 +106,46 @@ def start_redis(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
     """Start one on a port, to come back after another one there."""
     with ExitStack() as stack:
         yield lambda port: stack.enter_context(running_redis(tmp_path, port))
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with DeepSeek-OCR's files, half a megabyte of them."""
+    from pecia_ocr.engines.deepseek.testing import write  # noqa: PLC0415 - needs torch
+
+    return write(tmp_path_factory.mktemp("deepseek") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_checkpoint: Path) -> "LoadedModel":
+    """It, loaded in single precision."""
+    import torch  # noqa: PLC0415 - not everywhere
+    from pecia_ocr.engines.deepseek.loader import load_model  # noqa: PLC0415 - needs torch
+
+    return load_model(tiny_checkpoint, dtype=torch.float)
+
+
+@pytest.fixture
+def start(tiny_model: "LoadedModel") -> Iterator[Callable[..., "Scheduler"]]:
+    """Start schedulers that never see an end token; nothing may be left in them.
+
+    The first argument is another model, the named ones are fields of `SchedulerLimits`.
+    """
+    from pecia_ocr.engines.deepseek.profiles import NGram  # noqa: PLC0415 - needs torch
+    from pecia_ocr.engines.deepseek.scheduler import Scheduler, SchedulerLimits  # noqa: PLC0415 - needs torch
+
+    usual = SchedulerLimits(slots=3, max_length=512, ngram=NGram(8, 64))
+    endless = replace(tiny_model, profile=replace(tiny_model.profile, eos_token_id=-1))
+    started = []
+
+    def begin(model: "LoadedModel | None" = None, **limits: Any) -> "Scheduler":
+        started.append(Scheduler(model or endless, replace(usual, **limits)))
+        return started[-1]
+
+    yield begin
+    for scheduler in started:
+        # One that was ended, by a test or by a failure, no longer cares for its slots.
+        well = scheduler.idle and not scheduler._closed
+        scheduler.close()
+        assert scheduler.idle
+        assert not (well and scheduler._rounds.runner.cache.rows.taken.any())

@@ -19,6 +19,10 @@ class Interrupted(Exception):
     """The caller no longer wants this page."""
 
 
+class Broken(Exception):
+    """The engine cannot read any more in this process, such as after its GPU failed: a new one has to."""
+
+
 class CancelToken:
     """Says that a page is no longer wanted; set from another thread than the one that reads."""
 
@@ -113,6 +117,7 @@ class Engine(Protocol):
 
         Raises:
             Interrupted: as soon as `cancel` says so.
+            Broken: no page can be read in this process any more.
             pecia_core.errors.PeciaError: this page cannot be read.
         """
         ...

@@ -22,13 +22,14 @@ from pecia_core.vocabulary import EngineName
 
 from pecia_ocr import decoding
 from pecia_ocr.engines import catalogue
-from pecia_ocr.engines.base import CancelToken, Engine, Interrupted
+from pecia_ocr.engines.base import Broken, CancelToken, Engine, Interrupted
 from pecia_ocr.reading import read_page
 from pecia_ocr.scheduling import frames
 
 log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
+_BROKEN = 70  # what the process exits with
 
 
 class _Line:
@@ -134,6 +135,9 @@ class Worker:
             return frames.Stopped(call_id)
         except PeciaError as error:
             return frames.Failed(call_id, error.code, error.message, error.param)
+        except Broken:
+            log.critical("The engine is broken; a new process takes over", exc_info=True)
+            os._exit(_BROKEN)
         except Exception:
             # One page must not take the process down; its own log line says what broke.
             log.exception("The engine broke on a page")

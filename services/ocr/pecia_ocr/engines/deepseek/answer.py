@@ -1,0 +1,37 @@
+"""One answer of the model in this process: tokens in, text and blocks out."""
+
+from collections.abc import Iterator
+
+from pecia_core.document import Block
+from pecia_core.recognition import Delta, RecognizeOptions
+from tokenizers.decoders import DecodeStream
+
+from pecia_ocr.engines.deepseek.loader import LoadedModel
+from pecia_ocr.engines.deepseek.tickets import Step
+from pecia_ocr.engines.deepseek.transcript import Transcript
+
+
+class Answer:
+    """Turns tokens into text, and follows it."""
+
+    def __init__(self, loaded: LoadedModel, size: tuple[int, int], options: RecognizeOptions) -> None:
+        """Nothing is written yet; `size` = width and height of the page, pixels."""
+        self._tokenizer = loaded.tokenizer
+        self._end = loaded.profile.eos_token_id
+        # Boxes and tables are written in special tokens.
+        self._decoding = DecodeStream(skip_special_tokens=False)
+        self.transcript = Transcript(loaded.profile, size, options)
+        self.tokens = 0
+
+    def more(self, step: Step) -> Iterator[Delta | Block]:
+        """What is certain after one more step."""
+        for token, logprob in zip(step.token_ids, step.logprobs, strict=True):
+            if not self.transcript.is_over:
+                self.tokens += 1
+                yield from self.transcript.write(self._text(token), (token,), logprob)
+
+    def _text(self, token: int) -> str:
+        """Nothing for the end, nor for a token that ends in the middle of a character."""
+        if token == self._end:
+            return ""
+        return self._decoding.step(self._tokenizer, token) or ""

@@ -1,0 +1,209 @@
+"""DeepSeek-OCR behind the seam of `engines.base`: many threads ask, one scheduler owns the device.
+
+A page, in this order: blank? -> plan -> views -> prompt -> scheduler -> tokens -> text -> grammar -> blocks.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import torch
+from pecia_core.errors import EngineFailed, InvalidRequest, Unavailable
+from pecia_core.recognition import RecognizeOptions, Usage
+from pecia_core.vocabulary import EngineName, FinishReason, ModelSize, Priority, TaskType
+
+from pecia_ocr.engines.base import Broken, CancelToken, EngineEvent, EngineInfo, Finished, Pixels
+from pecia_ocr.engines.deepseek.answer import Answer
+from pecia_ocr.engines.deepseek.guard import is_blank
+from pecia_ocr.engines.deepseek.kv import token_bytes
+from pecia_ocr.engines.deepseek.loader import LoadedModel, load_model
+from pecia_ocr.engines.deepseek.profiles import ModelProfile
+from pecia_ocr.engines.deepseek.prompts import prompt_ids
+from pecia_ocr.engines.deepseek.scheduler import Scheduler, SchedulerLimits
+from pecia_ocr.engines.deepseek.tickets import Request
+from pecia_ocr.engines.deepseek.views import ViewPlan, plan_views, render
+from pecia_ocr.settings import usable_cores
+
+log = logging.getLogger(__name__)
+
+_LOADED = 0.98  # of the progress; the rest is the scheduler's memory
+_URGENCY = {Priority.PRIORITY: 0, Priority.DEFAULT: 1, Priority.FLEX: 2}
+_MODEL = "deepseek-ocr"
+_WORKSPACE = 2.5e9  # bytes that the vision encoder and the kernels work in
+_LONGEST_QUESTION = 1100  # tokens: the words of the prompt, and a thousand characters to locate
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    loaded: LoadedModel
+    scheduler: Scheduler
+
+
+class DeepseekEngine:
+    """Reads as many pages at once as it has slots; `read` may be called by as many threads."""
+
+    def __init__(
+        self,
+        *,
+        folder: str,
+        device: str = "auto",
+        slots: int = 32,
+        max_tokens: int = 4096,
+        memory_gb: float = 20.0,
+    ) -> None:
+        """Nothing is loaded yet.
+
+        Args:
+            folder: of the checkpoint.
+            device: cuda, cpu, or auto = cuda.
+            slots: pages that share a decoding step.
+            max_tokens: of one answer, where the caller names no fewer.
+            memory_gb: of the GPU, at most.
+        """
+        self._folder = Path(folder)
+        self._device = device
+        self._slots = slots
+        self._max_tokens = max_tokens
+        self._memory_gb = memory_gb
+        self._ready: _Ready | None = None
+
+    @property
+    def info(self) -> EngineInfo:
+        """Tasks and sizes are the checkpoint's: known once it is loaded."""
+        models = (_MODEL, *(f"{_MODEL}:{size}" for size in ModelSize))
+        if self._ready is None:
+            return EngineInfo(EngineName.DEEPSEEK, models, "", tuple(TaskType))
+        profile = self._ready.loaded.profile
+        revision = f"{profile.family}-{self._ready.loaded.revision}"
+        return EngineInfo(EngineName.DEEPSEEK, models, revision, tuple(profile.tasks), tuple(profile.sizes))
+
+    def load(self, progress: Callable[[float], None]) -> None:
+        """Load the checkpoint and set up the slots.
+
+        Raises:
+            Unavailable: no GPU, no such checkpoint, or not enough memory.
+        """
+        device = self._chosen()
+        torch.set_num_threads(usable_cores())
+        dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+        if device.type == "cuda":
+            _cap(device, self._memory_gb)
+        loaded = load_model(
+            self._folder, device=device, dtype=dtype, progress=lambda part: progress(part * _LOADED)
+        )
+        length = min(loaded.profile.max_context, self._max_tokens + _longest_prompt(loaded.profile))
+        slots = (
+            _fitting(loaded, self._slots, length, self._memory_gb) if device.type == "cuda" else self._slots
+        )
+        scheduler = Scheduler(loaded, SchedulerLimits(slots=slots, max_length=length))
+        scheduler.warm_up(length)
+        self._ready = _Ready(loaded, scheduler)
+        log.info("Slots set up", extra={"slots": slots, "tokens": length})
+        progress(1.0)
+
+    def _chosen(self) -> torch.device:
+        if self._device == "cpu":
+            return torch.device("cpu")
+        if not torch.cuda.is_available():
+            raise Unavailable(
+                "No GPU is to be seen, and DeepSeek-OCR takes minutes a page without one. To try it all the "
+                "same, set PECIA_DEEPSEEK__DEVICE=cpu."
+            )
+        return torch.device("cuda")
+
+    def read(self, pixels: Pixels, options: RecognizeOptions, cancel: CancelToken) -> Iterator[EngineEvent]:
+        """Read one page.
+
+        Raises:
+            Interrupted: `cancel` said so; the page's slot is free at the next step.
+            Broken: the device is lost.
+            PeciaError: what was asked cannot be done, or the device failed.
+        """
+        ready = self._ready
+        if ready is None:
+            raise EngineFailed("The DeepSeek-OCR engine was asked before it was loaded.")
+        if is_blank(pixels):
+            yield Finished()
+            return
+        height, width = pixels.shape[:2]
+        plan = plan_views(width, height, options.model_size, ready.loaded.profile)
+        request = self._request(ready.loaded, pixels, options, plan)
+        answer = Answer(ready.loaded, (width, height), options)
+        ticket = ready.scheduler.submit(request)
+        cancel.on_cancel(ticket.cancel)
+        try:
+            for step in ticket.steps():
+                cancel.check()
+                yield from answer.more(step)
+                if answer.transcript.is_over:
+                    break
+        except EngineFailed as error:
+            if ready.scheduler.broken is not None:
+                raise Broken from error
+            raise
+        finally:
+            ticket.cancel()
+        cancel.check()
+        yield from answer.transcript.finish()
+        reason = answer.transcript.reason or ticket.reason or FinishReason.STOP
+        yield Finished(reason, Usage(len(request.ids), plan.image_tokens, answer.tokens))
+
+    def _request(
+        self, loaded: LoadedModel, pixels: Pixels, options: RecognizeOptions, plan: ViewPlan
+    ) -> Request:
+        profile, sampling = loaded.profile, options.sampling
+        ids = prompt_ids(loaded.encode, options.task_type, options.ref_text, plan.image_tokens, profile)
+        most = min(sampling.max_tokens or self._max_tokens, self._max_tokens, profile.max_context - len(ids))
+        if most < 1:
+            raise InvalidRequest(
+                f"The page takes {len(ids)} of the model's {profile.max_context} tokens: ask for less.",
+                param="model_size",
+            )
+        return Request(
+            ids=ids,
+            views=render(pixels, plan),
+            plan=plan,
+            max_new_tokens=most,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            seed=sampling.seed,
+            repetition_penalty=sampling.repetition_penalty,
+            ngram=profile.ngram,
+            priority=_URGENCY[options.priority],
+            tenant="",
+            deadline=None,
+        )
+
+
+def _cap(device: torch.device, gigabytes: float) -> None:
+    """Take no more of the GPU's memory than allowed."""
+    there_is = torch.cuda.get_device_properties(device).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, gigabytes * 1e9 / there_is), device)
+
+
+def _fitting(loaded: LoadedModel, wanted: int, length: int, gigabytes: float) -> int:
+    """Slots of so many tokens that fit beside the weights.
+
+    Raises:
+        Unavailable: not even one does.
+    """
+    model = loaded.model
+    weights = sum(part.numel() * part.element_size() for part in model.parameters())
+    room = gigabytes * 1e9 - weights - _WORKSPACE
+    slots = min(wanted, int(room // (token_bytes(model.config.text_config, model.dtype) * length)))
+    if slots < 1:
+        raise Unavailable(
+            f"{gigabytes:.0f} GB are too little for this model, whose weights take {weights / 1e9:.1f}: give "
+            "more (PECIA_DEEPSEEK__MEMORY_GB), or answers of fewer tokens (PECIA_DEEPSEEK__MAX_TOKENS)."
+        )
+    return slots
+
+
+def _longest_prompt(profile: ModelProfile) -> int:
+    """Tokens before the answer, at most, whatever the page's shape."""
+    sides = [side * 640 for side in range(1, profile.max_tiles + 1)]
+    pages = [page for page in product(sides, sides) if page[0] * page[1] <= profile.max_tiles * 640**2]
+    plans = (plan_views(*page, size, profile) for page in pages for size in profile.sizes)
+    return max(plan.image_tokens for plan in plans) + _LONGEST_QUESTION

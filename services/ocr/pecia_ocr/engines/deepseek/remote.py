@@ -1,0 +1,247 @@
+"""A model on another server (vLLM, SGLang, anything that speaks OpenAI's chat API) behind the same seam.
+
+Threads ask; one event loop beside them talks to the server, so that a page nobody wants any more is hung
+up on at once, and the server stops computing it.
+"""
+
+import asyncio
+import base64
+import io
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from functools import partial
+from http import HTTPStatus
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+import openai
+from openai.types.chat import ChatCompletionChunk
+from pecia_core.errors import EngineFailed, InvalidRequest, OutOfMemory, Overloaded, PeciaError, Unavailable
+from pecia_core.recognition import RecognizeOptions, Usage
+from pecia_core.vocabulary import EngineName, FinishReason, ModelSize
+from PIL import Image
+
+from pecia_ocr.engines.base import CancelToken, EngineEvent, EngineInfo, Finished, Pixels
+from pecia_ocr.engines.deepseek.guard import is_blank
+from pecia_ocr.engines.deepseek.profiles import REF_TEXT_MARK
+from pecia_ocr.engines.deepseek.prompts import plain_words
+from pecia_ocr.engines.deepseek.served import find
+from pecia_ocr.engines.deepseek.transcript import Transcript
+
+log = logging.getLogger(__name__)
+
+_MODEL = "deepseek-ocr"
+_LOOK_S = 2.0
+_CONNECT_S = 5.0
+_QUALITY = 95
+_LATER_S = 5.0
+
+Said = ChatCompletionChunk | PeciaError | None
+"""What comes of a page: chunks, then an error or nothing more."""
+
+
+class RemoteEngine:
+    """Asks a server; `read` may be called by many threads."""
+
+    def __init__(
+        self, *, url: str, profile: str, model: str = "", api_key: str = "", silence_s: float = 120.0
+    ) -> None:
+        """Nobody is asked yet.
+
+        Args:
+            url: of the server's API, up to `/v1`.
+            profile: a name or file, see `served`.
+            model: the server's name of it; empty = the only one it has.
+            api_key: of the server, where it wants one.
+            silence_s: seconds without a word after which the server is given up.
+        """
+        self._url = url
+        self._served = find(profile)
+        self._model = model
+        self._key = api_key
+        self._timeout = openai.Timeout(silence_s, connect=_CONNECT_S)
+        self._loop = asyncio.new_event_loop()
+        self._client: openai.AsyncOpenAI | None = None
+
+    @property
+    def info(self) -> EngineInfo:
+        """What the profile says the server can do."""
+        profile = self._served.profile
+        models = (_MODEL, *(f"{_MODEL}:{size}" for size in ModelSize))
+        revision = f"{self._model or _MODEL}@{self._served.name}"
+        return EngineInfo(EngineName.DEEPSEEK, models, revision, tuple(profile.tasks), tuple(profile.sizes))
+
+    def load(self, progress: Callable[[float], None]) -> None:
+        """Wait for the server.
+
+        Raises:
+            Unavailable: it answers, but not with this model.
+        """
+        Thread(target=self._loop.run_forever, name="model-server", daemon=True).start()
+        progress(0.0)
+        asyncio.run_coroutine_threadsafe(self._wait(), self._loop).result()
+        progress(1.0)
+
+    async def _wait(self) -> None:
+        self._client = openai.AsyncOpenAI(
+            base_url=self._url, api_key=self._key or "none", max_retries=0, timeout=self._timeout
+        )
+        while True:
+            try:
+                models = [model.id async for model in self._client.models.list()]
+            except (openai.APIConnectionError, openai.InternalServerError) as error:
+                log.info("The model server does not answer yet", extra={"reason": str(error)})
+                await asyncio.sleep(_LOOK_S)
+            except openai.APIStatusError as error:
+                raise Unavailable(
+                    f"The model server refuses ({error.status_code}): is its key set, and does its address "
+                    "end in /v1?"
+                ) from error
+            else:
+                self._model = _chosen(self._model, models)
+                return
+
+    def read(self, pixels: Pixels, options: RecognizeOptions, cancel: CancelToken) -> Iterator[EngineEvent]:
+        """Read one page.
+
+        Raises:
+            Interrupted: `cancel` said so; the server has been hung up on.
+            PeciaError: what was asked cannot be done, or the server failed.
+        """
+        if is_blank(pixels):
+            yield Finished()
+            return
+        height, width = pixels.shape[:2]
+        request = self._request(pixels, options)
+        transcript = Transcript(self._served.profile, (width, height), options)
+        ended = FinishReason.STOP
+        usage = Usage()
+        for chunk in self._chunks(request, cancel):
+            usage = _usage(chunk) or usage
+            for choice in chunk.choices:
+                if choice.finish_reason == "length":
+                    ended = FinishReason.LENGTH
+                yield from transcript.write(choice.delta.content or "", logprob=_logprob(choice))
+            if transcript.is_over:
+                break
+        yield from transcript.finish()
+        yield Finished(transcript.reason or ended, usage)
+
+    def _request(self, pixels: Pixels, options: RecognizeOptions) -> dict[str, Any]:
+        served, sampling = self._served, options.sampling
+        if options.model_size and options.model_size not in served.profile.sizes:
+            able = ", ".join(served.profile.sizes) or "no sizes at all"
+            raise InvalidRequest(
+                f"{served.name} cannot be asked for the size {options.model_size}: it knows {able}.",
+                code="unsupported_value",
+                param="model_size",
+            )
+        text = served.prompt(options.task_type).replace(REF_TEXT_MARK, plain_words(options.ref_text))
+        picture = {"type": "image_url", "image_url": {"url": _data_url(pixels)}}
+        content = [picture, {"type": "text", "text": text}]
+        wanted = {"top_p": sampling.top_p, "seed": sampling.seed}
+        return {
+            "model": self._model,
+            "messages": [{"role": "user", "content": content}],
+            "temperature": sampling.temperature,
+            "max_tokens": min(sampling.max_tokens or served.max_tokens, served.max_tokens),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "extra_body": dict(served.request),
+            **{name: value for name, value in wanted.items() if value is not None},
+        }
+
+    def _chunks(self, request: dict[str, Any], cancel: CancelToken) -> Iterator[ChatCompletionChunk]:
+        said: SimpleQueue[Said] = SimpleQueue()
+        asking: Future[None] = asyncio.run_coroutine_threadsafe(self._ask(request, said), self._loop)
+        cancel.on_cancel(partial(_give_up, asking))
+        try:
+            while (word := said.get()) is not None:
+                cancel.check()
+                if isinstance(word, PeciaError):
+                    raise word
+                yield word
+            cancel.check()
+        finally:
+            asking.cancel()
+
+    async def _ask(self, request: dict[str, Any], said: SimpleQueue[Said]) -> None:
+        if self._client is None:
+            raise RuntimeError("asked before loaded")
+        try:
+            async with await self._client.chat.completions.create(**request) as stream:
+                async for chunk in stream:
+                    said.put(_checked(chunk))
+        except Exception as error:  # noqa: BLE001 - whatever another server's answer leads to
+            said.put(_translated(error))
+        finally:
+            said.put(None)
+
+
+def _give_up(asking: "Future[None]") -> None:
+    asking.cancel()
+
+
+def _chosen(wanted: str, there_is: list[str]) -> str:
+    if wanted in there_is:
+        return wanted
+    if not wanted and len(there_is) == 1:
+        return there_is[0]
+    raise Unavailable(
+        f"The model server has {', '.join(there_is) or 'no model'}, "
+        + (f"not {wanted!r}." if wanted else "and which one is meant is not set.")
+    )
+
+
+def _checked(chunk: object) -> ChatCompletionChunk:
+    """The SDK passes on whatever JSON it was sent."""
+    if not isinstance(chunk, ChatCompletionChunk) or not isinstance(chunk.choices, list):
+        raise TypeError(f"a chunk is an object with choices, not {type(chunk).__name__}")
+    return chunk
+
+
+def _data_url(pixels: Pixels) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _usage(chunk: ChatCompletionChunk) -> Usage | None:
+    usage = chunk.usage
+    return Usage(usage.prompt_tokens, 0, usage.completion_tokens) if usage else None
+
+
+def _logprob(choice: Any) -> float | None:  # noqa: ANN401 - nested types of the SDK
+    """The mean of the chunk's tokens, where the profile asks for them."""
+    tokens = choice.logprobs.content if choice.logprobs else None
+    return sum(token.logprob for token in tokens) / len(tokens) if tokens else None
+
+
+def _translated(error: Exception) -> PeciaError:
+    """The server's failure in our own words; the log has the server's."""
+    log.warning("The model server failed", extra={"reason": f"{type(error).__name__}: {error}"[:500]})
+    if isinstance(error, openai.APIStatusError):
+        return _refused(error)
+    if isinstance(error, openai.APITimeoutError):
+        return Unavailable("The model server was silent for too long; try again later.", retry_after=_LATER_S)
+    if isinstance(error, openai.APIConnectionError):
+        return Unavailable("The model server cannot be reached; try again.", retry_after=_LATER_S)
+    return EngineFailed("The model server's answer broke off or cannot be understood.")
+
+
+def _refused(error: openai.APIStatusError) -> PeciaError:
+    code = error.status_code
+    if code == HTTPStatus.TOO_MANY_REQUESTS:
+        return Overloaded("The model server has no room; try again.", retry_after=_wait_of(error))
+    if code == HTTPStatus.INSUFFICIENT_STORAGE:
+        return OutOfMemory("The model server has too little memory for this page.")
+    if code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return EngineFailed(f"The model server refused the page ({code}): is its profile the right one?")
+    return Unavailable(f"The model server failed ({code}); try again.", retry_after=_LATER_S)
+
+
+def _wait_of(error: openai.APIStatusError) -> float:
+    said = error.response.headers.get("retry-after", "")
+    return min(max(float(said), 1.0), 60.0) if said.isdecimal() else 1.0
