@@ -46,18 +46,18 @@ def running(command: Sequence[str], log: str, environment: Mapping[str, str]) ->
         process.wait()
 
 
-def until(ready: Callable[[], bool], what: str, *pids: int) -> None:
-    """Wait for a server made of these processes.
+def until(ready: Callable[[], bool], what: str, *pids: int, within_s: float = _START_S) -> None:
+    """Wait for a server made of these processes, at most `within_s` seconds.
 
     Raises:
         RuntimeError: it takes too long, or one of them ended.
     """
-    end = time.monotonic() + _START_S
+    end = time.monotonic() + within_s
     while not ready():
         if any(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE for pid in pids):
             raise RuntimeError(f"{what} ended while it started; its log is in build/bench.")
         if time.monotonic() > end:
-            raise RuntimeError(f"{what} did not get ready in {_START_S:.0f} s; its log is in build/bench.")
+            raise RuntimeError(f"{what} did not get ready in {within_s:.0f} s; its log is in build/bench.")
         time.sleep(0.2)
 
 
