@@ -16,7 +16,7 @@ from pecia_ocr.engines.rapid.turns import Turns
 
 _STRIDE = 32  # the network halves its input five times
 _MIN_SIDE = 3.0
-_OVERLAP = 128  # pixels two bands of a large page share: some lines of print
+_OVERLAP = 192  # pixels two bands of a large page share: some lines of print
 _READABLE = 22.0  # pixels; the height of a line of ordinary print at the usual area
 
 
