@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pecia_ocr.engines.deepseek.testing import PUBLISHED
 
 from benchmarks.gpu import goals, report
 from benchmarks.gpu.found import Decode, Found, Model, Place, Served
 from benchmarks.gpu.roofline import Roofline, peak_bandwidth
-from benchmarks.gpu.scale import PUBLISHED, SMALLEST
+from benchmarks.gpu.scale import SMALLEST
 from benchmarks.gpu.weights import words
 
 ROOT = Path(__file__).parents[1]

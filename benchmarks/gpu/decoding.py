@@ -15,7 +15,6 @@ from pecia_ocr.engines.deepseek.runner import (
     Outcome,
     Runner,
     RunnerOptions,
-    experts_for,
 )
 from pecia_ocr.engines.deepseek.sampler import Rules, Work
 
@@ -46,11 +45,6 @@ def kinds(scale: Scale, capability: int | None) -> Iterator[Kind]:
         for batch in scale.batches:
             for graphs in (True, False) if capability is not None else (False,):
                 yield Kind(batch, graphs, experts)
-
-
-def own_choice(batch: int, capability: int | None) -> str:
-    """The policy that the engine chooses."""
-    return experts_for(capability, batch)
 
 
 def measure(loaded: LoadedModel, scale: Scale, rounds: int) -> list[Decode]:

@@ -2,30 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from pecia_ocr.engines.deepseek.testing import Dimensions
+from pecia_ocr.engines.deepseek.testing import PUBLISHED, Dimensions
 
-# As deepseek-ai/DeepSeek-OCR's config.json says.
-PUBLISHED = Dimensions(
-    hidden=1280,
-    heads=10,
-    layers=12,
-    mlp=6848,
-    expert=896,
-    experts=64,
-    chosen=6,
-    shared=2,
-    sam=768,
-    sam_heads=12,
-    sam_layers=12,
-    sam_global=(2, 5, 8, 11),
-    sam_out=256,
-    sam_down=(512, 1024),
-    clip=1024,
-    clip_heads=16,
-    clip_layers=24,
-    vocabulary=129_280,
-    context=8192,
-)
 SIZES = ("tiny", "small", "base", "large", "gundam")
 
 

@@ -13,10 +13,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import grpc
 import psutil
 from pecia_client.grpc import GrpcClient
-from pecia_core.errors import PeciaError
 
 from benchmarks import machine
 from benchmarks.gpu import load
@@ -24,6 +22,7 @@ from benchmarks.gpu.found import Served
 from benchmarks.gpu.load import Outcome, Reading
 from benchmarks.gpu.scale import SCALES
 from benchmarks.processes import cpu_seconds, free_port, our_command, running, tree, until
+from benchmarks.readiness import all_free
 from benchmarks.rivals.venvs import ROOT
 from benchmarks.spread import percentile
 
@@ -69,17 +68,8 @@ def serving(order: Order, **settings: str) -> Iterator[Service]:
         running([*alone, *our_command("pecia_ocr")], "gpu", environment) as pid,
         GrpcClient(f"127.0.0.1:{port}") as client,
     ):
-        until(lambda: _ready(client), "pecia", pid, within_s=_START_S)
+        until(lambda: all_free(client), "pecia", pid, within_s=_START_S)
         yield Service(f"127.0.0.1:{port}", pid)
-
-
-def _ready(client: GrpcClient) -> bool:
-    try:
-        described = client.describe()
-    except (PeciaError, grpc.RpcError):
-        return False
-    slots = sum(engine.slots for engine in described.engines)
-    return bool(0 < slots == described.load.free_slots)
 
 
 def measure(order: Order) -> tuple[Served, list[Served]]:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
-import grpc
 import psutil
 from pecia_client.grpc import GrpcClient
 from pecia_core.errors import PeciaError
@@ -16,6 +15,7 @@ from pecia_core.recognition import RecognizeOptions
 from benchmarks import machine
 from benchmarks.processes import free_port, our_command, resident_mb, running, until
 from benchmarks.quality.dataset import DataSet
+from benchmarks.readiness import all_free
 from benchmarks.soak import mixture
 from benchmarks.soak.record import Record, Sample
 
@@ -48,17 +48,8 @@ def service() -> Iterator[tuple[GrpcClient, int]]:
         running(our_command("pecia_ocr"), "soak", environment) as pid,
         GrpcClient(f"127.0.0.1:{port}") as client,
     ):
-        until(lambda: _ready(client), "pecia", pid)
+        until(lambda: all_free(client), "pecia", pid)
         yield client, pid
-
-
-def _ready(client: GrpcClient) -> bool:
-    try:
-        described = client.describe()
-    except (PeciaError, grpc.RpcError):
-        return False
-    slots = sum(engine.slots for engine in described.engines)
-    return bool(0 < slots == described.load.free_slots)
 
 
 def read(record: Record, data: DataSet, bounds: Bounds) -> None:

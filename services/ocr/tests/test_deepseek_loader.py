@@ -203,27 +203,7 @@ def test_text_survives_the_tokenizer(tiny_model: LoadedModel) -> None:
 
 def test_at_its_published_size_it_is_the_published_model() -> None:
     """As many tensors and numbers as the published index lists; nothing is allocated for it."""
-    size = testing.Dimensions(
-        hidden=1280,
-        heads=10,
-        layers=12,
-        mlp=6848,
-        expert=896,
-        experts=64,
-        chosen=6,
-        sam=768,
-        sam_heads=12,
-        sam_layers=12,
-        sam_global=(2, 5, 8, 11),
-        sam_out=256,
-        sam_down=(512, 1024),
-        clip=1024,
-        clip_heads=16,
-        clip_layers=24,
-        vocabulary=129_280,
-        context=8192,
-    )
-    published, raw = testing.shapes(size), testing.config(size)
+    published, raw = testing.shapes(testing.PUBLISHED), testing.config(testing.PUBLISHED)
     unused = math.prod(published["model.vision_model.embeddings.patch_embedding.weight"])
     profile = detect(raw)
     with torch.device("meta"):

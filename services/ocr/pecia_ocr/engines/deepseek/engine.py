@@ -12,14 +12,14 @@ from pathlib import Path
 import torch
 from pecia_core.errors import EngineFailed, InvalidRequest, Unavailable
 from pecia_core.recognition import RecognizeOptions, Usage
-from pecia_core.vocabulary import EngineName, FinishReason, ModelSize, Priority, TaskType
+from pecia_core.vocabulary import EngineName, FinishReason, Priority, TaskType
 
 from pecia_ocr.engines.base import Broken, CancelToken, EngineEvent, EngineInfo, Finished, Pixels
 from pecia_ocr.engines.deepseek.answer import Answer
 from pecia_ocr.engines.deepseek.guard import is_blank
 from pecia_ocr.engines.deepseek.kv import token_bytes
 from pecia_ocr.engines.deepseek.loader import LoadedModel, load_model
-from pecia_ocr.engines.deepseek.profiles import ModelProfile
+from pecia_ocr.engines.deepseek.profiles import MODELS, ModelProfile
 from pecia_ocr.engines.deepseek.prompts import prompt_ids
 from pecia_ocr.engines.deepseek.scheduler import Scheduler, SchedulerLimits
 from pecia_ocr.engines.deepseek.tickets import Request
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 _LOADED = 0.98  # of the progress; the rest is the scheduler's memory
 _URGENCY = {Priority.PRIORITY: 0, Priority.DEFAULT: 1, Priority.FLEX: 2}
-_MODEL = "deepseek-ocr"
 _WORKSPACE = 2.5e9  # bytes that the vision encoder and the kernels work in
 _LONGEST_QUESTION = 1100  # tokens: the words of the prompt, and a thousand characters to locate
 
@@ -72,12 +71,11 @@ class DeepseekEngine:
     @property
     def info(self) -> EngineInfo:
         """Tasks and sizes are the checkpoint's: known once it is loaded."""
-        models = (_MODEL, *(f"{_MODEL}:{size}" for size in ModelSize))
         if self._ready is None:
-            return EngineInfo(EngineName.DEEPSEEK, models, "", tuple(TaskType))
+            return EngineInfo(EngineName.DEEPSEEK, MODELS, "", tuple(TaskType))
         profile = self._ready.loaded.profile
         revision = f"{profile.family}-{self._ready.loaded.revision}"
-        return EngineInfo(EngineName.DEEPSEEK, models, revision, tuple(profile.tasks), tuple(profile.sizes))
+        return EngineInfo(EngineName.DEEPSEEK, MODELS, revision, tuple(profile.tasks), tuple(profile.sizes))
 
     def load(self, progress: Callable[[float], None]) -> None:
         """Load the checkpoint and set up the slots.

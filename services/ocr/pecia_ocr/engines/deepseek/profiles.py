@@ -14,6 +14,9 @@ from typing import Literal
 from pecia_core.errors import Unavailable
 from pecia_core.vocabulary import ModelSize, TaskType
 
+# What callers call it, whichever checkpoint answers.
+MODEL = "deepseek-ocr"
+MODELS = (MODEL, *(f"{MODEL}:{size}" for size in ModelSize))
 IMAGE_MARK = "<image>"
 REF_TEXT_MARK = "{ref_text}"
 

@@ -20,19 +20,18 @@ import openai
 from openai.types.chat import ChatCompletionChunk
 from pecia_core.errors import EngineFailed, InvalidRequest, OutOfMemory, Overloaded, PeciaError, Unavailable
 from pecia_core.recognition import RecognizeOptions, Usage
-from pecia_core.vocabulary import EngineName, FinishReason, ModelSize
+from pecia_core.vocabulary import EngineName, FinishReason
 from PIL import Image
 
 from pecia_ocr.engines.base import CancelToken, EngineEvent, EngineInfo, Finished, Pixels
 from pecia_ocr.engines.deepseek.guard import is_blank
-from pecia_ocr.engines.deepseek.profiles import REF_TEXT_MARK
+from pecia_ocr.engines.deepseek.profiles import MODEL, MODELS, REF_TEXT_MARK
 from pecia_ocr.engines.deepseek.prompts import plain_words
 from pecia_ocr.engines.deepseek.served import find
 from pecia_ocr.engines.deepseek.transcript import Transcript
 
 log = logging.getLogger(__name__)
 
-_MODEL = "deepseek-ocr"
 _LOOK_S = 2.0
 _CONNECT_S = 5.0
 _QUALITY = 95
@@ -69,9 +68,8 @@ class RemoteEngine:
     def info(self) -> EngineInfo:
         """What the profile says the server can do."""
         profile = self._served.profile
-        models = (_MODEL, *(f"{_MODEL}:{size}" for size in ModelSize))
-        revision = f"{self._model or _MODEL}@{self._served.name}"
-        return EngineInfo(EngineName.DEEPSEEK, models, revision, tuple(profile.tasks), tuple(profile.sizes))
+        revision = f"{self._model or MODEL}@{self._served.name}"
+        return EngineInfo(EngineName.DEEPSEEK, MODELS, revision, tuple(profile.tasks), tuple(profile.sizes))
 
     def load(self, progress: Callable[[float], None]) -> None:
         """Wait for the server.

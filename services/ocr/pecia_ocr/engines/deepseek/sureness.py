@@ -20,9 +20,7 @@ class Sureness:
     def between(self, begin: int, end: int) -> float | None:
         """The geometric mean probability of the tokens that wrote these characters; None = no token did."""
         first = bisect_right(self._ends, begin) - 1
-        last = bisect_left(self._ends, end)
-        if last >= len(self._ends) or last <= first:
-            last = len(self._ends) - 1
+        last = min(bisect_left(self._ends, end), len(self._ends) - 1)
         if last <= first:
             return None
         return min(1.0, exp((self._sums[last] - self._sums[first]) / (last - first)))

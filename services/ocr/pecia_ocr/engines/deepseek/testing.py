@@ -60,6 +60,30 @@ class Dimensions:
     context: int = 2048
 
 
+# As deepseek-ai/DeepSeek-OCR's config.json says.
+PUBLISHED = Dimensions(
+    hidden=1280,
+    heads=10,
+    layers=12,
+    mlp=6848,
+    expert=896,
+    experts=64,
+    chosen=6,
+    shared=2,
+    sam=768,
+    sam_heads=12,
+    sam_layers=12,
+    sam_global=(2, 5, 8, 11),
+    sam_out=256,
+    sam_down=(512, 1024),
+    clip=1024,
+    clip_heads=16,
+    clip_layers=24,
+    vocabulary=129_280,
+    context=8192,
+)
+
+
 def config(size: Dimensions) -> dict[str, Any]:
     """A config.json as published, with these dimensions."""
     language = {
