@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-PACKAGES := pecia_core pecia_client pecia_ocr pecia_gateway pecia_ui pecia_standalone
+PACKAGES := pecia_core pecia_client pecia_dispatch pecia_fetch pecia_jobs pecia_ocr pecia_gateway pecia_worker pecia_ui pecia_standalone
 # A build for machines without a GPU is a tenth of the size: TORCH="torch==2.13.0 --index-url ..." names its index.
 TORCH ?= torch==2.13.0
 # DATA=x ROUNDS=3 -> --data=x --rounds=3, for those of the names that were given

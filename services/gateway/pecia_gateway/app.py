@@ -8,6 +8,7 @@ from time import time
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pecia_core.telemetry import RequestMetrics
+from pecia_dispatch import OcrClient
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -19,7 +20,6 @@ from pecia_gateway.docs_page import add_docs_page
 from pecia_gateway.gateway import Gateway
 from pecia_gateway.intake import Intake
 from pecia_gateway.middleware import BodyBounds, BodyBudget, BodyLimit, HttpMetrics, RequestContext
-from pecia_gateway.ocr_client import OcrClient
 from pecia_gateway.openapi import DocumentedApi
 from pecia_gateway.problems import add_problem_handlers, response_of
 from pecia_gateway.routes import health, models, ocr, openai

@@ -5,12 +5,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from pecia_core.telemetry import RequestMetrics
+from pecia_dispatch import OcrClient
 from prometheus_client import CollectorRegistry
 
 from pecia_gateway.admission import Admission
 from pecia_gateway.auth import Authenticator
 from pecia_gateway.intake import Intake
-from pecia_gateway.ocr_client import OcrClient
 from pecia_gateway.settings import Settings
 
 

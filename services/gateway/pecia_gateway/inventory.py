@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from pecia_core.vocabulary import EngineName, EngineState, ModelSize
+from pecia_dispatch import EngineOffer, Fleet
 
-from pecia_gateway.ocr_client import EngineOffer, Fleet
 from pecia_gateway.schemas.health import EngineHealth
 from pecia_gateway.schemas.openai import Model, ModelList
 

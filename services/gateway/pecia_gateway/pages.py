@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from pecia_core import errors
 from pecia_core.recognition import Delta, Event, Recognition, RecognizeOptions
+from pecia_dispatch import Call, OcrClient
 
 from pecia_gateway.asks import Ask
 from pecia_gateway.intake import Intake
 from pecia_gateway.messages import Source
-from pecia_gateway.ocr_client import Call, OcrClient
 from pecia_gateway.rendering import json_text, page_marker
 
 _Result = TypeVar("_Result")

@@ -4,27 +4,16 @@ Names are PECIA_<GROUP>__<FIELD>. A field's `seed_name` is the older name that w
 """
 
 import logging
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pecia_core.settings import CommaList, SeedNames
+from pecia_dispatch.settings import OcrSettings
+from pecia_fetch.settings import FetchSettings
+from pydantic import BaseModel, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 _MIB = 1024 * 1024
 _log = logging.getLogger(__name__)
-
-
-def _split(value: object) -> object:
-    return (
-        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-    )
-
-
-# Written as `a, b` in the environment.
-CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class HttpSettings(BaseModel):
@@ -97,54 +86,6 @@ class LimitSettings(BaseModel):
         return int(self.max_buffered_mb * _MIB)
 
 
-class ClientTlsSettings(BaseModel):
-    """Transport security towards the ocr service; off while `ca_file` is empty."""
-
-    ca_file: Path | None = Field(None, description="PEM authorities that sign the ocr service's certificate.")
-    cert_file: Path | None = Field(None, description="PEM certificate chain of the gateway (mutual TLS).")
-    key_file: Path | None = Field(None, description="PEM private key of that certificate.")
-    server_name: str = Field(
-        "", description="Name the certificate must carry; empty = the name in the target."
-    )
-
-
-class OcrSettings(BaseModel):
-    """How the ocr service is found and called."""
-
-    target: str = Field(
-        "127.0.0.1:50051",
-        description="name:port, or several separated by commas. Every address of a name is a pod of its own.",
-    )
-    timeout_s: float = Field(
-        300.0,
-        gt=0,
-        json_schema_extra={"seed_name": "OCR_INFERENCE_TIMEOUT_S"},
-        description="Seconds one page may take, waiting included; a caller's shorter deadline wins.",
-    )
-    bearer_key: SecretStr = Field(
-        SecretStr(""),
-        description="Key of the gateway at the ocr service, of a trusted record there, so that its word on "
-        "the tenant is believed; empty = the caller's own key is handed on.",
-    )
-    tls: ClientTlsSettings = Field(default_factory=ClientTlsSettings)
-    resolve_interval_s: float = Field(
-        5.0,
-        gt=0,
-        description="Seconds between looks at the name's addresses and the pods' state: new pods work then.",
-    )
-    describe_timeout_s: float = Field(2.0, gt=0, description="Seconds a pod has to say what it offers.")
-    keepalive_s: float = Field(
-        60.0,
-        ge=0,
-        description="Seconds between pings on a connection with calls, to notice a dead pod; 0 = none.",
-    )
-    max_message_bytes: int = Field(
-        64 * _MIB,
-        gt=0,
-        description="Bytes of one gRPC message. Above every limit here, so that the limits answer.",
-    )
-
-
 class AuthSettings(BaseModel):
     """Who may call, and how often."""
 
@@ -159,31 +100,6 @@ class AuthSettings(BaseModel):
     )
     max_in_flight: int = Field(
         0, ge=0, description="Requests at once of callers without keys, all together; 0 = no limit."
-    )
-
-
-class FetchSettings(BaseModel):
-    """Pictures named by URL."""
-
-    allow_http: bool = Field(
-        default=False, description="Also fetch http: URLs, which anybody on the way can change."
-    )
-    timeout_s: float = Field(
-        20.0,
-        gt=0,
-        description="Seconds a download may take altogether, redirects included: slow servers end here.",
-    )
-    connect_timeout_s: float = Field(5.0, gt=0, description="Seconds a connection may take.")
-    max_redirects: int = Field(3, ge=0, description="Redirects followed, each one checked again.")
-    max_concurrent: int = Field(16, ge=1, description="Downloads at once, so that they cannot fill memory.")
-    allowed_ports: tuple[int, ...] = Field((80, 443, 8080, 8443), description="Ports that may be asked.")
-    allowed_private_hosts: CommaList = Field(
-        (),
-        description="Comma-separated networks, addresses or exact names that may be asked, on any port, "
-        "although they are not public: your own file server. Everything private is refused otherwise.",
-    )
-    ca_file: Path | None = Field(
-        None, description="PEM authorities for https instead of the well-known ones."
     )
 
 
@@ -262,31 +178,3 @@ class Settings(BaseSettings):
         for name, seed_name in (("enable_stt", "AI_ENABLE_STT"), ("enable_tts", "AI_ENABLE_TTS")):
             if getattr(self.features, name):
                 _log.warning("%s is on, but pecia has no such feature: it only reads documents.", seed_name)
-
-
-class SeedNames(PydanticBaseSettingsSource):
-    """Reads the older, unprefixed names into the groups their fields stand in."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """The group's values that older names set; demanded by pydantic-settings."""
-        group = field.annotation
-        found = {
-            name: os.environ[seed_name] for name, seed_name in seed_names(group) if seed_name in os.environ
-        }
-        return found, field_name, True
-
-    def __call__(self) -> dict[str, Any]:
-        """Group by group, only what is set."""
-        groups = {
-            name: self.get_field_value(field, name)[0]
-            for name, field in self.settings_cls.model_fields.items()
-        }
-        return {name: found for name, found in groups.items() if found}
-
-
-def seed_names(group: object) -> Iterator[tuple[str, str]]:
-    """Fields of a settings group that have an older name, and that name."""
-    if isinstance(group, type) and issubclass(group, BaseModel):
-        for name, field in group.model_fields.items():
-            if isinstance(field.json_schema_extra, dict) and "seed_name" in field.json_schema_extra:
-                yield name, str(field.json_schema_extra["seed_name"])

@@ -9,10 +9,10 @@ from fastapi import Request
 from pecia_core.errors import Cancelled, EngineFailed, PeciaError
 from pecia_core.recognition import Recognition, Started
 from pecia_core.telemetry import request_id
+from pecia_dispatch import Call
 
 from pecia_gateway.auth import Caller
 from pecia_gateway.gateway import Gateway
-from pecia_gateway.ocr_client import Call
 from pecia_gateway.pages import Reader
 
 _CACHE = "x-ocr-cache"

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from pecia_dispatch.testing import ScriptedOcr, serving
 from pecia_gateway.app import create_app
-from pecia_gateway.ocr_client.testing import ScriptedOcr, serving
 from pecia_gateway.settings import Settings
 from PIL import Image
 

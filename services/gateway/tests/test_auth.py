@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pecia_core.errors import Unauthenticated
 from pecia_core.keys import create_key
+from pecia_dispatch.testing import ScriptedOcr
 from pecia_gateway.auth import Authenticator
-from pecia_gateway.ocr_client.testing import ScriptedOcr
 from pecia_gateway.settings import AuthSettings
 from starlette.requests import Request
 

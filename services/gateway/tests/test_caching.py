@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pecia_core.errors import from_code
 from pecia_core.recognition import RecognizeOptions
+from pecia_dispatch.testing import Script, ScriptedOcr
 from pecia_gateway.app import create_app
-from pecia_gateway.ocr_client.testing import Script, ScriptedOcr
 from pecia_gateway.settings import Settings
 
 CHAT, TEXT = "/v1/chat/completions", "/v1/completions"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pecia.ocr.v1 import ocr_pb2
 from pecia_core.vocabulary import EngineName, EngineState
-from pecia_gateway.ocr_client.testing import ScriptedOcr, engine_description
+from pecia_dispatch.testing import ScriptedOcr, engine_description
 
 
 async def test_live_answers_at_once(gateway: Any) -> None:

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 from pecia_core.errors import PeciaError
+from pecia_fetch.settings import FetchSettings
 from pecia_gateway.intake import Intake, Upload
-from pecia_gateway.settings import FetchSettings, LimitSettings, PdfSettings
+from pecia_gateway.settings import LimitSettings, PdfSettings
 from PIL import Image
 
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-from pecia_gateway.ocr_client.testing import Script, ScriptedOcr, serving
+from pecia_dispatch.testing import Script, ScriptedOcr, serving
 
 
 def free_port() -> int:

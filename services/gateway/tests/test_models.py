@@ -3,7 +3,7 @@
 from typing import Any
 
 from pecia_core.vocabulary import EngineName, EngineState, ModelSize
-from pecia_gateway.ocr_client.testing import ScriptedOcr, engine_description
+from pecia_dispatch.testing import ScriptedOcr, engine_description
 
 
 async def test_list_has_openais_shape(gateway: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 from pecia_core.errors import from_code
 from pecia_core.recognition import RecognizeOptions
 from pecia_core.vocabulary import EngineName, EngineState, TaskType
-from pecia_gateway.ocr_client.testing import Script, ScriptedOcr, engine_description
+from pecia_dispatch.testing import Script, ScriptedOcr, engine_description
 from PIL import Image
 
 PATHS = ["/v1/ocr", "/v1/ocr/receipt", "/v1/parse"]

@@ -12,7 +12,7 @@ from pecia_core.errors import from_code
 from pecia_core.keys import hash_key
 from pecia_core.recognition import Notice, RecognizeOptions
 from pecia_core.vocabulary import FinishReason, ModelSize, TaskType
-from pecia_gateway.ocr_client.testing import Script, ScriptedOcr
+from pecia_dispatch.testing import Script, ScriptedOcr
 
 PATH = "/v1/chat/completions"
 

@@ -11,7 +11,7 @@ from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
 from pecia_core.errors import from_code
 from pecia_core.vocabulary import ModelSize, TaskType
-from pecia_gateway.ocr_client.testing import Script, ScriptedOcr
+from pecia_dispatch.testing import Script, ScriptedOcr
 from PIL import Image
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from pecia_core.errors import from_code
-from pecia_gateway.ocr_client.testing import Script, ScriptedOcr
+from pecia_dispatch.testing import Script, ScriptedOcr
 
 PATH = "/v1/chat/completions"
 

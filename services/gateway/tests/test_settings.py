@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pecia_gateway.settings import Settings, seed_names
+from pecia_core.settings import seed_names
+from pecia_gateway.settings import Settings
 from pydantic import BaseModel, ValidationError
 
 

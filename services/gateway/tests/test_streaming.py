@@ -11,7 +11,7 @@ import pytest
 from pecia_core.errors import from_code
 from pecia_core.recognition import RecognizeOptions
 from pecia_core.vocabulary import FinishReason
-from pecia_gateway.ocr_client.testing import Script, ScriptedOcr
+from pecia_dispatch.testing import Script, ScriptedOcr
 
 PATH = "/v1/chat/completions"
 

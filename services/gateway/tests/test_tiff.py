@@ -5,9 +5,11 @@ import struct
 from collections.abc import AsyncIterator
 
 import pytest
+from pecia_core import tiff
 from pecia_core.errors import PeciaError
-from pecia_gateway.intake import Intake, Upload, tiff
-from pecia_gateway.settings import FetchSettings, LimitSettings, PdfSettings
+from pecia_fetch.settings import FetchSettings
+from pecia_gateway.intake import Intake, Upload
+from pecia_gateway.settings import LimitSettings, PdfSettings
 from PIL import Image
 
 REDUCED, PAGE_OF_MANY, MASK = 1, 2, 4

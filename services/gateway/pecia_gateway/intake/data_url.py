@@ -4,8 +4,7 @@ import binascii
 from urllib.parse import unquote
 
 from pecia_core.errors import InvalidRequest, TooLarge
-
-from pecia_gateway.intake.upload import Upload
+from pecia_core.upload import Upload
 
 _BASE64_GROWTH = 4 / 3
 

@@ -1,13 +1,15 @@
 """Takes in pictures and documents within the limits."""
 
+from pecia_core import tiff
 from pecia_core.errors import InvalidRequest, TooLarge
+from pecia_core.kinds import PDF, TIFF, check_claim, kind_of
 from pecia_core.pdf import PdfRenderer
+from pecia_core.upload import Upload
+from pecia_fetch.fetcher import Fetcher
+from pecia_fetch.settings import FetchSettings
 
-from pecia_gateway.intake import data_url, tiff
-from pecia_gateway.intake.fetcher import Fetcher
-from pecia_gateway.intake.kinds import PDF, TIFF, check_claim, kind_of
-from pecia_gateway.intake.upload import Upload
-from pecia_gateway.settings import FetchSettings, LimitSettings, PdfSettings
+from pecia_gateway.intake import data_url
+from pecia_gateway.settings import LimitSettings, PdfSettings
 
 
 class Intake:

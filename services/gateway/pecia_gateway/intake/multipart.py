@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from pecia_core.errors import InvalidRequest, TooLarge, UnsupportedDocument
+from pecia_core.kinds import check_claim
+from pecia_core.upload import Upload
 from starlette.requests import Request
 
-from pecia_gateway.intake.kinds import check_claim
 from pecia_gateway.intake.parts import BrokenBody, Part, PartLimits, read_parts
-from pecia_gateway.intake.upload import Upload
 from pecia_gateway.settings import LimitSettings
 
 _FILE_FIELDS = ("file", "files", "files[]")

@@ -4,11 +4,11 @@ from time import time
 
 from fastapi import APIRouter, Response
 from pecia_core.telemetry import resident_bytes
+from pecia_dispatch import Fleet
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from pecia_gateway.gateway import TheGateway
 from pecia_gateway.inventory import engine_health, is_ready, reason_of, status_of
-from pecia_gateway.ocr_client import Fleet
 from pecia_gateway.routes.ocr import PATHS
 from pecia_gateway.schemas.health import Alive, Capacity, Health, Limits, Ready
 from pecia_gateway.schemas.problem import problems

@@ -6,9 +6,9 @@ import time
 import grpc
 from pecia_core.errors import DeadlineExceeded, Overloaded, PeciaError, Unavailable
 
-from pecia_gateway.ocr_client.failures import Verdict, understand
-from pecia_gateway.ocr_client.pod import Pod
-from pecia_gateway.ocr_client.pods import Pods
+from pecia_dispatch.failures import Verdict, understand
+from pecia_dispatch.pod import Pod
+from pecia_dispatch.pods import Pods
 
 _LOOK_AGAIN_S = 2.0
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from pecia_core.errors import PeciaError
-from pecia_gateway.intake.addresses import is_public
-from pecia_gateway.intake.fetcher import Fetcher
-from pecia_gateway.settings import FetchSettings
+from pecia_fetch.addresses import is_public
+from pecia_fetch.fetcher import Fetcher
+from pecia_fetch.settings import FetchSettings
 
 _MAX = 1000
 

@@ -12,9 +12,9 @@ import trustme
 from pecia_core.errors import EngineFailed, NotFound, Overloaded, PeciaError, Unauthenticated, Unavailable
 from pecia_core.recognition import Delta, Recognition, RecognizeOptions, Started
 from pecia_core.vocabulary import EngineName, EngineState
-from pecia_gateway.ocr_client import Call, OcrClient
-from pecia_gateway.ocr_client.testing import Script, ScriptedOcr, engine_description, serving
-from pecia_gateway.settings import ClientTlsSettings, OcrSettings
+from pecia_dispatch import Call, OcrClient
+from pecia_dispatch.settings import ClientTlsSettings, OcrSettings
+from pecia_dispatch.testing import Script, ScriptedOcr, engine_description, serving
 
 _CALL = Call("req_1", "acme", 10.0, "key")
 _OPTIONS = RecognizeOptions()

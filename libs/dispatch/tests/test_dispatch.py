@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pecia_core.errors import DeadlineExceeded, EngineFailed, Overloaded, PeciaError, Unavailable
 from pecia_core.recognition import Delta, Recognition, RecognizeOptions
-from pecia_gateway.ocr_client import Call, OcrClient
-from pecia_gateway.ocr_client.testing import Script, ScriptedOcr, serving
-from pecia_gateway.settings import OcrSettings
+from pecia_dispatch import Call, OcrClient
+from pecia_dispatch.settings import OcrSettings
+from pecia_dispatch.testing import Script, ScriptedOcr, serving
 
 _CALL = Call("req_1", "acme", 10.0, "key")
 _OPTIONS = RecognizeOptions()

@@ -4,7 +4,7 @@ import grpc
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2, status_pb2
-from pecia_gateway.ocr_client.failures import Verdict, understand
+from pecia_dispatch.failures import Verdict, understand
 
 
 def _rpc_error(

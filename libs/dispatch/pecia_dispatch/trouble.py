@@ -2,7 +2,7 @@
 
 import grpc
 
-from pecia_gateway.settings import OcrSettings
+from pecia_dispatch.settings import OcrSettings
 
 _KEYS = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 _TLS_WORDS = ("ssl", "tls", "handshake", "certificate")

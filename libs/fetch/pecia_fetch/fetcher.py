@@ -11,10 +11,10 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import certifi
 import httpcore
 from pecia_core.errors import InvalidRequest, Overloaded, PeciaError, TooLarge
+from pecia_core.upload import Upload
 
-from pecia_gateway.intake.addresses import AllowedAddresses
-from pecia_gateway.intake.upload import Upload
-from pecia_gateway.settings import FetchSettings
+from pecia_fetch.addresses import AllowedAddresses
+from pecia_fetch.settings import FetchSettings
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _OK = 200

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import trustme
 from pecia_core.errors import InvalidRequest, PeciaError, TooLarge
-from pecia_gateway.intake.fetcher import Fetcher
-from pecia_gateway.settings import FetchSettings
+from pecia_fetch.fetcher import Fetcher
+from pecia_fetch.settings import FetchSettings
 
 _MAX = 1000
 Answer = Callable[[str], bytes]

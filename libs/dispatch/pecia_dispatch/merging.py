@@ -7,7 +7,7 @@ from pecia.ocr.v1 import ocr_pb2
 from pecia_core import wire
 from pecia_core.vocabulary import EngineName, EngineState
 
-from pecia_gateway.ocr_client.fleet import EngineOffer, Fleet
+from pecia_dispatch.fleet import EngineOffer, Fleet
 
 _Word = TypeVar("_Word", bound=str)
 _ENGINES = frozenset(EngineName)

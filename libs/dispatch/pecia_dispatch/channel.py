@@ -4,8 +4,8 @@ from pathlib import Path
 
 import grpc
 
-from pecia_gateway.ocr_client.addresses import Address
-from pecia_gateway.settings import ClientTlsSettings, OcrSettings
+from pecia_dispatch.addresses import Address
+from pecia_dispatch.settings import ClientTlsSettings, OcrSettings
 
 # A pod that does not take a connection within this is not there.
 _CONNECT_MS = 2000

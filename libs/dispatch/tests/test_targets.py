@@ -1,7 +1,7 @@
 """From the target in the settings to addresses."""
 
 import pytest
-from pecia_gateway.ocr_client.addresses import Endpoint, parse_target, resolve
+from pecia_dispatch.addresses import Endpoint, parse_target, resolve
 
 
 def test_a_target_is_names_and_ports() -> None:

@@ -8,13 +8,13 @@ from pecia_core import wire
 from pecia_core.errors import EngineFailed
 from pecia_core.recognition import Event, Recognition, RecognizeOptions, Started
 
-from pecia_gateway.ocr_client.addresses import Lookup, look_up
-from pecia_gateway.ocr_client.call import Call, Metadata, metadata_of
-from pecia_gateway.ocr_client.fleet import Fleet, PodView
-from pecia_gateway.ocr_client.pod import Pod
-from pecia_gateway.ocr_client.pods import Pods
-from pecia_gateway.ocr_client.tries import Tries
-from pecia_gateway.settings import OcrSettings
+from pecia_dispatch.addresses import Lookup, look_up
+from pecia_dispatch.call import Call, Metadata, metadata_of
+from pecia_dispatch.fleet import Fleet, PodView
+from pecia_dispatch.pod import Pod
+from pecia_dispatch.pods import Pods
+from pecia_dispatch.settings import OcrSettings
+from pecia_dispatch.tries import Tries
 
 
 class OcrClient:

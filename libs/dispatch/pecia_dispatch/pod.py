@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import grpc
 from pecia.ocr.v1 import ocr_pb2, ocr_pb2_grpc
 
-from pecia_gateway.ocr_client.addresses import Address
-from pecia_gateway.ocr_client.fleet import PodView
+from pecia_dispatch.addresses import Address
+from pecia_dispatch.fleet import PodView
 
 Clock = Callable[[], float]
 

@@ -9,14 +9,14 @@ from dataclasses import replace
 import grpc
 from pecia.ocr.v1 import ocr_pb2
 
-from pecia_gateway.ocr_client.addresses import Address, Lookup, look_up, parse_target, resolve
-from pecia_gateway.ocr_client.call import authorization
-from pecia_gateway.ocr_client.channel import open_channel
-from pecia_gateway.ocr_client.fleet import Fleet
-from pecia_gateway.ocr_client.merging import merged
-from pecia_gateway.ocr_client.pod import Clock, Pod
-from pecia_gateway.ocr_client.trouble import trouble
-from pecia_gateway.settings import OcrSettings
+from pecia_dispatch.addresses import Address, Lookup, look_up, parse_target, resolve
+from pecia_dispatch.call import authorization
+from pecia_dispatch.channel import open_channel
+from pecia_dispatch.fleet import Fleet
+from pecia_dispatch.merging import merged
+from pecia_dispatch.pod import Clock, Pod
+from pecia_dispatch.settings import OcrSettings
+from pecia_dispatch.trouble import trouble
 
 _log = logging.getLogger(__name__)
 # Seconds a description is good for: probes and model lists ask far more often than it changes.

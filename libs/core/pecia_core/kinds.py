@@ -1,8 +1,7 @@
 """What a file really is, by its first bytes; what its sender says decides nothing but a contradiction."""
 
 from pecia_core.errors import InvalidDocument, UnsupportedDocument
-
-from pecia_gateway.intake.upload import Upload
+from pecia_core.upload import Upload
 
 PDF = "application/pdf"
 TIFF = "image/tiff"

@@ -1,0 +1,5 @@
+"""The one way out: every request to an address that somebody else named goes through here."""
+
+from pecia_fetch.fetcher import Fetcher
+
+__all__ = ["Fetcher"]

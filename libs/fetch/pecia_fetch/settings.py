@@ -1,0 +1,31 @@
+"""What may be asked of the world outside: a group of settings of every service that fetches."""
+
+from pathlib import Path
+
+from pecia_core.settings import CommaList
+from pydantic import BaseModel, Field
+
+
+class FetchSettings(BaseModel):
+    """Pictures named by URL."""
+
+    allow_http: bool = Field(
+        default=False, description="Also fetch http: URLs, which anybody on the way can change."
+    )
+    timeout_s: float = Field(
+        20.0,
+        gt=0,
+        description="Seconds a download may take altogether, redirects included: slow servers end here.",
+    )
+    connect_timeout_s: float = Field(5.0, gt=0, description="Seconds a connection may take.")
+    max_redirects: int = Field(3, ge=0, description="Redirects followed, each one checked again.")
+    max_concurrent: int = Field(16, ge=1, description="Downloads at once, so that they cannot fill memory.")
+    allowed_ports: tuple[int, ...] = Field((80, 443, 8080, 8443), description="Ports that may be asked.")
+    allowed_private_hosts: CommaList = Field(
+        (),
+        description="Comma-separated networks, addresses or exact names that may be asked, on any port, "
+        "although they are not public: your own file server. Everything private is refused otherwise.",
+    )
+    ca_file: Path | None = Field(
+        None, description="PEM authorities for https instead of the well-known ones."
+    )

@@ -1,0 +1,1 @@
+"""The worker: claim -> render -> have read -> store -> record; the last page assembles; deliver."""
