@@ -91,11 +91,12 @@ def cpu_seconds(pids: Sequence[int]) -> float:
 
 
 def resident_mb(pids: Sequence[int]) -> float:
-    """Megabytes of these processes alone."""
+    """Megabytes of these processes alone; what several share is parted among them."""
     total = 0
     for pid in pids:
         with suppress(psutil.NoSuchProcess):
-            total += psutil.Process(pid).memory_info().rss
+            seen = psutil.Process(pid).memory_full_info()
+            total += getattr(seen, "pss", 0) or seen.rss
     return total / _MIB
 
 

@@ -26,7 +26,7 @@ class Sample:
 
     @property
     def total_mb(self) -> float:
-        """Of service and workers; memory that they share counts for each of them."""
+        """Of service and workers; memory that they share counts once."""
         return self.service_mb + self.workers_mb
 
 

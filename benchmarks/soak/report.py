@@ -17,7 +17,7 @@ _HEAD = """# Memory over many pages
 Written by `make bench-soak`. The ocr service with {workers} rapid workers reads mixed pages, four at a time,
 over gRPC: the pictures of a data set, each time in another size, so that shapes do not repeat; every tenth
 time as they are, huge scans included. After every ten pages the resident memory of the service and its
-workers is added up (what they share counts for each). The slope leaves out the first {warm_up} pages of each
+workers is added up (what they share counts once). The slope leaves out the first {warm_up} pages of each
 start, in which networks meet most of their shapes; its interval is a block bootstrap.
 """
 

@@ -96,7 +96,9 @@ class EngineSettings(BaseModel):
         "Latin is not sure (auto); Latin alone; every script at each step (slower).",
     )
     rapid_max_resident_mb: int = Field(
-        1100, ge=256, description="Megabytes; a process that grows beyond it is replaced by a fresh one."
+        950,
+        ge=256,
+        description="Megabytes; a process that grows beyond it ends when its follower is ready.",
     )
     tesseract: bool = Field(default=True, description="Run Tesseract where it is installed.")
     tesseract_workers: int = Field(1, ge=0, description="Processes.")
