@@ -20,7 +20,10 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class RecognizeOptions:
-    """What the caller wants from one page. `languages` empty = what the engine was configured with."""
+    """What the caller wants from one page. `languages` empty = what the engine was configured with.
+
+    `annotate` asks for a picture of the page on which the places that were found are drawn.
+    """
 
     model: str = "auto"
     task_type: TaskType = TaskType.FREE_OCR
@@ -30,6 +33,7 @@ class RecognizeOptions:
     sampling: Sampling = field(default_factory=Sampling)
     priority: Priority = Priority.DEFAULT
     page_index: int = 0
+    annotate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """A finished page. `cached` = from a result that was kept: nothing was read for this call."""
+    """A finished page. `cached` = from a result that was kept: nothing was read for this call.
+
+    `annotated_png` is empty unless it was asked for; left out of the repr.
+    """
 
     page: Page
     text: str
@@ -74,6 +81,7 @@ class Recognition:
     timings: Timings = field(default_factory=Timings)
     usage: Usage = field(default_factory=Usage)
     cached: bool = False
+    annotated_png: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

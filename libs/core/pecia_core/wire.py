@@ -144,6 +144,7 @@ def options_to_proto(options: said.RecognizeOptions) -> ocr_pb2.RecognizeOptions
         languages=options.languages,
         priority=_PRIORITIES[options.priority],
         page_index=options.page_index,
+        annotate=options.annotate,
         sampling=ocr_pb2.Sampling(
             temperature=sampling.temperature,
             max_tokens=sampling.max_tokens,
@@ -166,6 +167,7 @@ def options_from_proto(message: ocr_pb2.RecognizeOptions) -> said.RecognizeOptio
         sampling=_sampling_from_proto(message.sampling),
         priority=_PRIORITY_OF.get(message.priority, Priority.DEFAULT),
         page_index=message.page_index,
+        annotate=message.annotate,
     )
 
 
@@ -206,6 +208,7 @@ def recognition_to_proto(recognition: said.Recognition) -> ocr_pb2.Recognition:
             completion_tokens=usage.completion_tokens,
         ),
         cached=recognition.cached,
+        annotated_png=recognition.annotated_png,
     )
 
 
@@ -224,6 +227,7 @@ def recognition_from_proto(message: ocr_pb2.Recognition) -> said.Recognition:
         timings=said.Timings(timings.decode_ms, timings.queue_ms, timings.engine_ms, timings.total_ms),
         usage=said.Usage(usage.prompt_tokens, usage.image_tokens, usage.completion_tokens),
         cached=message.cached,
+        annotated_png=message.annotated_png,
     )
 
 

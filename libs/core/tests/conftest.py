@@ -78,6 +78,7 @@ _recognitions = st.builds(
     warnings=st.lists(st.builds(Notice, _texts, _texts), max_size=2).map(tuple),
     timings=st.builds(Timings, _milliseconds, _milliseconds, _milliseconds, _milliseconds),
     usage=st.builds(Usage, _counts, _counts, _counts),
+    annotated_png=st.binary(max_size=20),
 )
 _options = st.builds(
     RecognizeOptions,
@@ -89,6 +90,7 @@ _options = st.builds(
     sampling=_sampling,
     priority=st.sampled_from(Priority),
     page_index=_counts,
+    annotate=st.booleans(),
 )
 
 for kind, strategy in (

@@ -86,6 +86,7 @@ def page_options(asked: PageRequest, prompt: str = "") -> RecognizeOptions:
         model_size=_size(asked) or size_of_name,
         ref_text=ref_text,
         languages=_languages(asked.languages),
+        annotate=bool(asked.annotate),
     )
 
 

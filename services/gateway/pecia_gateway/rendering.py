@@ -1,8 +1,10 @@
 """Recognitions -> the answers of the REST API."""
 
 import json
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pecia_core.document import Document
 from pecia_core.formats import document_json, page_json
@@ -168,8 +170,13 @@ def extension_of(pages: Sequence[Recognition], warnings: Sequence[Notice] = ()) 
             engine_ms=sum(page.timings.engine_ms for page in pages),
             total_ms=sum(page.timings.total_ms for page in pages),
         ),
-        pages=[page_json(page.page) for page in pages],
+        pages=[_page(page) for page in pages],
     )
+
+
+def _page(read: Recognition) -> dict[str, Any]:
+    picture = {"annotated_png": b64encode(read.annotated_png).decode()} if read.annotated_png else {}
+    return page_json(read.page) | picture
 
 
 def _worst_finish(pages: Sequence[Recognition]) -> FinishReason:

@@ -1,4 +1,4 @@
-"""One page inside a worker process, from bytes to recognition: decode -> engine -> assemble."""
+"""One page inside a worker process, from bytes to recognition: decode -> engine -> assemble -> annotate."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -12,6 +12,7 @@ from pecia_core.recognition import Delta, Recognition, RecognizeOptions, Timings
 from pecia_core.telemetry import memory_usage_event, processing_time_event, resident_bytes
 from pecia_core.vocabulary import BlockKind
 
+from pecia_ocr.annotating import annotated
 from pecia_ocr.decoding import Decoded
 from pecia_ocr.engines.base import CancelToken, Engine, Finished, Oriented, PlacedLine
 from pecia_ocr.places import enlarged
@@ -146,4 +147,5 @@ def _recognition(engine: Engine, decoded: Decoded, assembly: _Assembly, timings:
         warnings=assembly.finished.warnings,
         timings=timings,
         usage=assembly.finished.usage or Usage(completion_tokens=len(text.split())),
+        annotated_png=annotated(decoded.pixels, page) if assembly.options.annotate else b"",
     )

@@ -18,6 +18,9 @@ class OcrForm(BaseModel):
     languages: str | None = Field(None, description="ISO 639 codes, joined by commas.", examples=["id,en"])
     model_size: str | None = None
     ref_text: str | None = Field(None, description="What to look for; `locate` needs it.")
+    annotate: bool | None = Field(
+        None, description="Also answer with a picture of each page, what was found drawn on it."
+    )
 
 
 class OcrLine(BaseModel):

@@ -96,6 +96,11 @@ class PageRequest(Asked):
     languages: list[str] | str | None = Field(
         None, description="ISO 639 codes, as a list or joined by commas.", examples=[["id", "en"]]
     )
+    annotate: bool | None = Field(
+        None,
+        strict=False,  # forms have words only
+        description="Also answer with a picture of each page, what was found drawn on it.",
+    )
     base_size: int | None = Field(
         None, description="With image_size and crop_mode: another way to name a size."
     )
@@ -244,7 +249,8 @@ class OcrExtension(BaseModel):
     cached: bool = Field(description="Whether every page is from a result that was kept.")
     timings: OcrTimings
     pages: list[dict[str, Any]] = Field(
-        description="Pages > blocks > lines > words; pixels of the picture as received, origin top left."
+        description="Pages > blocks > lines > words; pixels of the picture as received, origin top left. "
+        "With `annotate` each has `annotated_png`, a PNG in base64."
     )
 
 

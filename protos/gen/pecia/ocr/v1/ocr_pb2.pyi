@@ -311,6 +311,7 @@ class RecognizeOptions(_message.Message):
     SAMPLING_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     PAGE_INDEX_FIELD_NUMBER: _builtins.int
+    ANNOTATE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """auto, rapid (ppocr), tesseract, deepseek-ocr[:size] or scripted. Empty = auto."""
     task_type: Global___TaskType.ValueType
@@ -320,6 +321,8 @@ class RecognizeOptions(_message.Message):
     priority: Global___Priority.ValueType
     page_index: _builtins.int
     """0-based position of this page in its document; copied into the reply."""
+    annotate: _builtins.bool
+    """Also answer with a picture of the page on which the places that were found are drawn."""
     @_builtins.property
     def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """ISO 639 codes; empty = what the engine was configured with."""
@@ -337,10 +340,11 @@ class RecognizeOptions(_message.Message):
         sampling: Global___Sampling | None = ...,
         priority: Global___Priority.ValueType = ...,
         page_index: _builtins.int = ...,
+        annotate: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["languages", b"languages", "model", b"model", "model_size", b"model_size", "page_index", b"page_index", "priority", b"priority", "ref_text", b"ref_text", "sampling", b"sampling", "task_type", b"task_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotate", b"annotate", "languages", b"languages", "model", b"model", "model_size", b"model_size", "page_index", b"page_index", "priority", b"priority", "ref_text", b"ref_text", "sampling", b"sampling", "task_type", b"task_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -492,6 +496,7 @@ class Recognition(_message.Message):
     TIMINGS_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     CACHED_FIELD_NUMBER: _builtins.int
+    ANNOTATED_PNG_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The answer as the task asks for it: text, markdown, or found places."""
     finish_reason: Global___FinishReason.ValueType
@@ -503,6 +508,8 @@ class Recognition(_message.Message):
     attempts: _builtins.int
     cached: _builtins.bool
     """From a result that was kept: nothing was read for this call."""
+    annotated_png: _builtins.bytes
+    """A PNG of at most 2000 pixels a side; empty unless asked for with `annotate`."""
     @_builtins.property
     def page(self) -> _document_pb2.Page: ...
     @_builtins.property
@@ -525,10 +532,11 @@ class Recognition(_message.Message):
         timings: Global___Timings | None = ...,
         usage: Global___Usage | None = ...,
         cached: _builtins.bool = ...,
+        annotated_png: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cached", b"cached", "engine", b"engine", "fallback_from", b"fallback_from", "finish_reason", b"finish_reason", "model", b"model", "page", b"page", "text", b"text", "timings", b"timings", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotated_png", b"annotated_png", "attempts", b"attempts", "cached", b"cached", "engine", b"engine", "fallback_from", b"fallback_from", "finish_reason", b"finish_reason", "model", b"model", "page", b"page", "text", b"text", "timings", b"timings", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
