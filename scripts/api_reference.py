@@ -135,6 +135,22 @@ _SENTENCES = {
         "No engine answers to this name.",
         "Choose one the message lists, or `auto`.",
     ),
+    "job_not_completed": (
+        "The results of a job were asked for before it was completed.",
+        "Wait for it, or add `partial=true`.",
+    ),
+    "job_page_not_ready": (
+        "The page of a job has not been read yet, or could not be.",
+        "See its `status`; wait, or read it again.",
+    ),
+    "job_finished": (
+        "The job has ended, or there is nothing to do for what was asked.",
+        "See its `status`.",
+    ),
+    "idempotency_conflict": (
+        "The `Idempotency-Key` was used before, for another request.",
+        "Use a new key for a new request.",
+    ),
     "queue_full": (
         "No room in the queue, on any pod.",
         "Wait as told, then try again.",
@@ -142,6 +158,14 @@ _SENTENCES = {
     "rate_limit_exceeded": (
         "The key has used up its requests of this minute, or too many run at once.",
         "Wait as told; the `x-ratelimit-` headers help to pace.",
+    ),
+    "job_limit_reached": (
+        "As many jobs are there as may be, and none of them has ended.",
+        "Wait for one, or delete what is not needed.",
+    ),
+    "storage_full": (
+        "The documents and results fill the space set aside for them, and no job that has ended can go.",
+        "Delete jobs, or try again later.",
     ),
     "model_loading": (
         "The model is being loaded.",
@@ -154,6 +178,10 @@ _SENTENCES = {
     "draining": (
         "The service is about to stop.",
         "Try again: another pod will answer.",
+    ),
+    "store_unavailable": (
+        "The database, or the store of documents and results, cannot be reached.",
+        "Wait as told, then try again; everything but jobs works meanwhile.",
     ),
     "inference_timeout": (
         "The page took longer than the caller or the service allows.",

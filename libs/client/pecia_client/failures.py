@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from pecia_core.errors import (
     ERROR_CODES,
+    Conflict,
     DeadlineExceeded,
     EngineFailed,
     InvalidRequest,
@@ -26,6 +27,7 @@ _BY_STATUS: dict[int, type[PeciaError]] = {
     401: Unauthenticated,
     403: PermissionDenied,
     404: NotFound,
+    409: Conflict,
     413: TooLarge,
     415: InvalidRequest,
     422: InvalidRequest,

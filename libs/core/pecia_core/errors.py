@@ -82,6 +82,12 @@ class NotFound(PeciaError):
     default_code = "not_found"
 
 
+class Conflict(PeciaError):
+    """It cannot be done as things stand: something has to happen or end first."""
+
+    default_code = "job_finished"
+
+
 class Overloaded(PeciaError):
     """No room now; a later retry helps."""
 
@@ -143,11 +149,18 @@ ERROR_CODES: dict[str, type[PeciaError]] = {
     "permission_denied": PermissionDenied,
     "not_found": NotFound,
     "model_not_found": NotFound,
+    "job_not_completed": Conflict,
+    "job_page_not_ready": Conflict,
+    "job_finished": Conflict,
+    "idempotency_conflict": Conflict,
     "queue_full": Overloaded,
     "rate_limit_exceeded": Overloaded,
+    "job_limit_reached": Overloaded,
+    "storage_full": Overloaded,
     "model_loading": Unavailable,
     "engine_unavailable": Unavailable,
     "draining": Unavailable,
+    "store_unavailable": Unavailable,
     "inference_timeout": DeadlineExceeded,
     "cancelled": Cancelled,
     "gpu_out_of_memory": OutOfMemory,

@@ -26,6 +26,7 @@ _DESCRIPTIONS = {
     401: "No API key, or one that is not known.",
     403: "This key may not do this.",
     404: "There is no such thing; for models, the message lists what there is.",
+    409: "It cannot be done as things stand, or the same idempotency key was used for another request.",
     413: "More bytes, pixels or files than the limits allow.",
     415: "A kind of body or file that is not read here.",
     429: "No room now: `Retry-After` says when to come back.",
