@@ -117,6 +117,7 @@ class NewJob:
         webhook_url: told when the job ends; empty = nobody.
         password: opens an encrypted PDF; forgotten when the job ends. Left out of the repr.
         reference: what another system calls it (seed 003's document id); empty = nothing.
+        notices: kinds of deliveries at its end, beside the webhook; see `pecia_jobs.outbox`.
     """
 
     id: str
@@ -136,6 +137,7 @@ class NewJob:
     webhook_url: str = ""
     password: str = field(default="", repr=False)
     reference: str = ""
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

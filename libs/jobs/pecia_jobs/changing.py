@@ -1,0 +1,123 @@
+"""What an owner changes: cancelled, run again, forgotten."""
+
+from collections.abc import Collection
+from typing import Any
+
+from pecia_core.errors import Conflict, NotFound
+from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pecia_jobs import counting, ending, readiness
+from pecia_jobs.blobs import job_prefix
+from pecia_jobs.expressions import Now
+from pecia_jobs.listing import find
+from pecia_jobs.model import ASSEMBLY, JobState, PageState
+from pecia_jobs.schema import job, outbox, page, page_ready, trash
+from pecia_jobs.tally import Tally
+from pecia_jobs.tenants import insert_if_new
+
+_ALIVE = (PageState.WAITING, PageState.READY, PageState.LEASED)
+_OVER = (PageState.FAILED, PageState.CANCELLED)
+
+
+async def cancel(connection: AsyncConnection, tenant: str, job_id: str) -> Row[Any]:
+    """Stop it. Whoever works on a page of it hears with the next beat or look."""
+    tally = await _held(connection, tenant, job_id)
+    if not tally.state.terminal:
+        mine = page.c.job_id == job_id
+        await _withdraw(connection, mine)
+        await _cancel_pages(connection, tally)
+        await ending.end(connection, tally, JobState.CANCELLED)
+        await counting.written(connection, [tally])
+    return await find(connection, tenant, job_id)
+
+
+async def _cancel_pages(connection: AsyncConnection, tally: Tally) -> None:
+    alive = (page.c.job_id == tally.id) & page.c.state.in_(_ALIVE)
+    # Locked in the order in which beats lock them.
+    locked = select(page.c.state).where(alive).order_by(page.c.id).with_for_update(key_share=True)
+    tally.ended += list((await connection.execute(locked)).scalars()).count(PageState.LEASED)
+    place = func.row_number().over(order_by=page.c.number).label("place")
+    places = select(page.c.id, place).where(alive, page.c.number != ASSEMBLY).subquery()
+    over = {"state": PageState.CANCELLED, "due": None, "finished": Now()}
+    numbered = update(page).where(page.c.id == places.c.id).values(seq=tally.seq + places.c.place, **over)
+    tally.seq += (await connection.execute(numbered)).rowcount
+    await connection.execute(update(page).where(alive).values(**over))
+
+
+async def _withdraw(connection: AsyncConnection, chosen: Any) -> None:  # noqa: ANN401 - a condition of SQLAlchemy's
+    """Take pages of a held job off the queue. Before anything else of them: a claim may have them just now."""
+    await connection.execute(
+        delete(page_ready).where(page_ready.c.page_id.in_(select(page.c.id).where(chosen)))
+    )
+
+
+async def rerun(
+    connection: AsyncConnection, tenant: str, job_id: str, numbers: Collection[int] | None
+) -> Row[Any]:
+    """Queue pages that are over again; the job goes on, or begins anew."""
+    row = await find(connection, tenant, job_id)
+    tally = await _held(connection, tenant, job_id)
+    chosen = page.c.state.in_(_OVER if numbers is None else (*_OVER, PageState.DONE))
+    chosen &= (page.c.job_id == job_id) & (page.c.number != ASSEMBLY)
+    if numbers is not None:
+        await _check_numbers(connection, job_id, numbers)
+        chosen &= page.c.number.in_(sorted(set(numbers)))
+    states = [row[0] for row in await connection.execute(select(page.c.state).where(chosen))]
+    if not states:
+        raise Conflict("No page of this job can be run again now: look at its pages.", code="job_finished")
+    if row.locked and tally.state.terminal:
+        raise Conflict(
+            "The password was forgotten when the job ended. Send the document again with its password.",
+            code="job_finished",
+        )
+    await _reopen(connection, tally)
+    tally.done -= states.count(PageState.DONE)
+    tally.failed -= states.count(PageState.FAILED)
+    tally.next_seq()
+    fresh = {"attempts": 0, "seq": 0, "finished": None, "error": "", "error_code": "", "result_key": ""}
+    await readiness.queue_anew(connection, tally, chosen, **fresh)
+    await counting.written(connection, [tally])
+    return await find(connection, tenant, job_id)
+
+
+async def _reopen(connection: AsyncConnection, tally: Tally) -> None:
+    """From its end or its assembly back to its pages."""
+    if tally.state is JobState.FINALIZING:
+        task = (page.c.job_id == tally.id) & (page.c.number == ASSEMBLY)
+        await _withdraw(connection, task)
+        tally.ended += await _count(connection, task & (page.c.state == PageState.LEASED))
+        await connection.execute(update(page).where(task).values(state=PageState.CANCELLED, due=None))
+        tally.state = JobState.RUNNING
+    elif tally.state.terminal:
+        tally.state = JobState.QUEUED
+        await connection.execute(update(job).where(job.c.id == tally.id).values(finished=None, error=""))
+
+
+async def forget(connection: AsyncConnection, tenant: str, job_id: str) -> list[str]:
+    """Delete its rows; the blobs' prefix is kept until they are gone. Deliveries on their way stay."""
+    tally = await _held(connection, tenant, job_id)
+    if not tally.state.terminal:
+        raise Conflict("The job has not ended. Cancel it first.", code="job_not_completed")
+    prefix = job_prefix(tenant, job_id)
+    await insert_if_new(connection, trash, {"prefix": prefix, "due": Now()})
+    await connection.execute(delete(outbox).where(outbox.c.job_id == job_id, outbox.c.status != "pending"))
+    await connection.execute(delete(job).where(job.c.id == job_id))
+    return [prefix]
+
+
+async def _held(connection: AsyncConnection, tenant: str, job_id: str) -> Tally:
+    tally = (await counting.held(connection, [job_id])).get(job_id)
+    if tally is None or tally.tenant != tenant:
+        raise NotFound("There is no such job. It may have been deleted, or its time was over.")
+    return tally
+
+
+async def _count(connection: AsyncConnection, chosen: Any) -> int:  # noqa: ANN401 - a condition of SQLAlchemy's
+    return int((await connection.execute(select(func.count()).where(chosen))).scalar_one())
+
+
+async def _check_numbers(connection: AsyncConnection, job_id: str, numbers: Collection[int]) -> None:
+    known = select(page.c.number).where(page.c.job_id == job_id, page.c.number != ASSEMBLY)
+    if set(numbers) - set((await connection.execute(known)).scalars()):
+        raise NotFound("The job has no such page: see the numbers in its list of pages.", param="numbers")

@@ -1,0 +1,164 @@
+"""The way to the database, PostgreSQL or SQLite: transactions, and patience while it is away."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
+
+from pecia_core.errors import Unavailable
+from sqlalchemy import event, make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from pecia_jobs import migrations
+from pecia_jobs.expressions import Now
+from pecia_jobs.trouble import passes
+
+T = TypeVar("T")
+Work = Callable[[AsyncConnection], Awaitable[T]]
+_log = logging.getLogger(__name__)
+# Seconds between tries, doubled from the first to the last, less up to half by chance.
+_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.02, 2.0
+_BUSY_TIMEOUT_MS = 30_000
+_MIGRATION_LOCK = 0x7065636961  # "pecia"; nobody else's advisory lock
+_POSTGRES = {
+    "application_name": "pecia",
+    # A transaction that sleeps keeps the queue from being cleaned; no transaction of ours ever does.
+    "idle_in_transaction_session_timeout": "30000",
+    "statement_timeout": "60000",
+    # The queue grows from nothing to a million rows while connections live: a plan made once is wrong later.
+    "plan_cache_mode": "force_custom_plan",
+    "jit": "off",
+}
+
+
+class Database:
+    """Transactions on one database. Every method of the stores is one transaction, repeated when it fails."""
+
+    now = Now()
+
+    def __init__(self, url: str, *, pool_size: int = 5, patience_s: float = 30.0) -> None:
+        """Connect later, when something is asked.
+
+        Args:
+            url: `sqlite+aiosqlite:///PATH` or `postgresql+asyncpg://...`.
+            pool_size: connections at most; SQLite has one for writing beside them.
+            patience_s: seconds a database may be away before callers are told.
+        """
+        self.sqlite = make_url(url).get_backend_name() == "sqlite"
+        self._patience_s = patience_s
+        if self.sqlite:
+            self._writer = _sqlite_engine(url, "IMMEDIATE", pool_size=1)
+            self._reader = _sqlite_engine(url, "DEFERRED", pool_size=pool_size)
+        else:
+            self._writer = self._reader = _postgres_engine(url, pool_size)
+
+    def transaction(self, *, write: bool) -> AbstractAsyncContextManager[AsyncConnection]:
+        """One try of one transaction, committed at the end. Everything goes through here."""
+        return (self._writer if write else self._reader).begin()
+
+    async def changing(self, work: Work[T]) -> T:
+        """Run `work` in a transaction, again where it could not be committed.
+
+        It may have been committed although nobody heard of it: what `work` does must bear repeating.
+
+        Raises:
+            Unavailable: the database stayed away.
+        """
+        return await self._patiently(lambda: self._once(work, write=True))
+
+    async def reading(self, work: Work[T]) -> T:
+        """Run `work`, which only reads, in a transaction.
+
+        Raises:
+            Unavailable: the database stayed away.
+        """
+        return await self._patiently(lambda: self._once(work, write=False))
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction for changes, which is waited for but not repeated."""
+        async with AsyncExitStack() as stack:
+            yield await self._patiently(lambda: stack.enter_async_context(self.transaction(write=True)))
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction for reading, which is waited for but not repeated."""
+        async with AsyncExitStack() as stack:
+            yield await self._patiently(lambda: stack.enter_async_context(self.transaction(write=False)))
+
+    async def migrate(self) -> None:
+        """Bring the tables up to date. Several processes may do it at once: one does, the others wait."""
+        await self.changing(self._migrated)
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._writer.dispose()
+        await self._reader.dispose()
+
+    async def _migrated(self, connection: AsyncConnection) -> None:
+        if not self.sqlite:  # on SQLite the transaction itself is the lock
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+        await connection.run_sync(migrations.upgrade)
+
+    async def _once(self, work: Work[T], *, write: bool) -> T:
+        async with self.transaction(write=write) as connection:
+            return await work(connection)
+
+    async def _patiently(self, operation: Callable[[], Awaitable[T]]) -> T:
+        give_up = time.monotonic() + self._patience_s
+        pause = _FIRST_PAUSE_S
+        while True:
+            try:
+                return await operation()
+            except Exception as error:
+                if not passes(error):
+                    raise
+                if time.monotonic() + pause > give_up:
+                    raise Unavailable(
+                        "The job database does not answer. Try again in a minute; its operator finds the "
+                        "reason in the service's log.",
+                        code="store_unavailable",
+                        retry_after=60.0,
+                    ) from error
+                _log.warning("the job database is away", extra={"reason": type(error).__name__})
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
+            pause = min(2 * pause, _LAST_PAUSE_S)
+
+
+def _postgres_engine(url: str, pool_size: int) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        hide_parameters=True,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=_BUSY_TIMEOUT_MS / 1000,
+        connect_args={"server_settings": _POSTGRES, "timeout": 10, "command_timeout": 90},
+    )
+
+
+def _sqlite_engine(url: str, begin: str, pool_size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        hide_parameters=True,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=_BUSY_TIMEOUT_MS / 1000,
+        connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _connected(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection
+        connection.isolation_level = None  # we say BEGIN ourselves
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begun(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's listener
+        connection.exec_driver_sql(f"BEGIN {begin}")
+
+    return engine

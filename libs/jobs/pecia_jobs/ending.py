@@ -1,0 +1,79 @@
+"""The end of a job, and the deliveries that tell of it, in one transaction."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pecia_jobs.expressions import Now
+from pecia_jobs.model import JobState, PageState
+from pecia_jobs.schema import job, outbox, page
+from pecia_jobs.tally import Tally
+
+WEBHOOK = "webhook"
+_EVENTS = {
+    JobState.DONE: "job.completed",
+    JobState.PARTIAL: "job.partial",
+    JobState.FAILED: "job.failed",
+    JobState.CANCELLED: "job.cancelled",
+}
+
+
+async def end(connection: AsyncConnection, tally: Tally, state: JobState, error: str = "") -> None:
+    """Bring a held job to its end: `written` has to follow. A job with failed pages is never `done`."""
+    if state is JobState.DONE and tally.failed:
+        state = JobState.PARTIAL
+    tally.state = state
+    tally.next_seq()
+    values = {"finished": Now(), "error": error, "password": None, "endings": job.c.endings + 1}
+    changed = update(job).where(job.c.id == tally.id).values(**values).returning(*job.c)
+    row = (await connection.execute(changed)).one()
+    kinds = [WEBHOOK] if row.webhook_url else []
+    kinds += [kind for kind in row.notices.split(",") if kind]
+    if kinds:
+        await _tell(connection, tally, row, kinds)
+
+
+async def _tell(connection: AsyncConnection, tally: Tally, row: Row[Any], kinds: list[str]) -> None:
+    query = select(page.c.number).where(page.c.job_id == row.id, page.c.state == PageState.FAILED)
+    failed = (await connection.execute(query.order_by(page.c.number))).scalars().all()
+    body = json.dumps(_event(tally, row, [number for number in failed if number]), separators=(",", ":"))
+    deliveries = [
+        {
+            "id": delivery_id(row.id, kind, row.endings),
+            "job_id": row.id,
+            "tenant": row.tenant,
+            "kind": kind,
+            "url": row.webhook_url if kind == WEBHOOK else "",
+            "body": body.encode(),
+            "status": "pending",
+            "due": row.finished,
+            "created": row.finished,
+        }
+        for kind in kinds
+    ]
+    await connection.execute(insert(outbox), deliveries)
+
+
+def delivery_id(job_id: str, kind: str, ending: int) -> str:
+    """`evt_{job}_{kind}`, the same for ever; the second end of a job that was run again is `.2`."""
+    return f"evt_{job_id}_{kind}" + (f".{ending}" if ending > 1 else "")
+
+
+def _event(tally: Tally, row: Row[Any], failed: list[int]) -> dict[str, object]:
+    """What is said of the end."""
+    return {
+        "type": _EVENTS[tally.state],
+        "timestamp": datetime.fromtimestamp(row.finished, UTC).isoformat().replace("+00:00", "Z"),
+        "data": {
+            "job_id": row.id,
+            "status": tally.state.status.value,
+            "state": tally.state.value,
+            "total_pages": tally.total,
+            "processed_pages": tally.done,
+            "failed_pages": failed,
+            "filename": row.filename,
+        },
+    }

@@ -1,0 +1,1 @@
+"""One module a step; they are found by their `revision`, not by their name."""
