@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from pecia_core.errors import Conflict, NotFound
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pecia_jobs import counting, ending, readiness
@@ -12,6 +12,7 @@ from pecia_jobs.blobs import job_prefix
 from pecia_jobs.expressions import Now
 from pecia_jobs.listing import find
 from pecia_jobs.model import ASSEMBLY, JobState, PageState
+from pecia_jobs.rows import AnyRow
 from pecia_jobs.schema import job, outbox, page, page_ready, trash
 from pecia_jobs.tally import Tally
 from pecia_jobs.tenants import insert_if_new
@@ -20,7 +21,7 @@ _ALIVE = (PageState.WAITING, PageState.READY, PageState.LEASED)
 _OVER = (PageState.FAILED, PageState.CANCELLED)
 
 
-async def cancel(connection: AsyncConnection, tenant: str, job_id: str) -> Row[Any]:
+async def cancel(connection: AsyncConnection, tenant: str, job_id: str) -> AnyRow:
     """Stop it. Whoever works on a page of it hears with the next beat or look."""
     tally = await _held(connection, tenant, job_id)
     if not tally.state.terminal:
@@ -46,25 +47,24 @@ async def _cancel_pages(connection: AsyncConnection, tally: Tally) -> None:
 
 
 async def _withdraw(connection: AsyncConnection, chosen: Any) -> None:  # noqa: ANN401 - a condition of SQLAlchemy's
-    """Take pages of a held job off the queue. Before anything else of them: a claim may have them just now."""
-    await connection.execute(
-        delete(page_ready).where(page_ready.c.page_id.in_(select(page.c.id).where(chosen)))
-    )
+    """Take pages of a held job off the queue, before anything else of them: a claim may have them now."""
+    ids = select(page.c.id).where(chosen)
+    await connection.execute(delete(page_ready).where(page_ready.c.page_id.in_(ids)))
 
 
 async def rerun(
     connection: AsyncConnection, tenant: str, job_id: str, numbers: Collection[int] | None
-) -> Row[Any]:
+) -> AnyRow:
     """Queue pages that are over again; the job goes on, or begins anew."""
     row = await find(connection, tenant, job_id)
     tally = await _held(connection, tenant, job_id)
-    chosen = page.c.state.in_(_OVER if numbers is None else (*_OVER, PageState.DONE))
-    chosen &= (page.c.job_id == job_id) & (page.c.number != ASSEMBLY)
+    states = _OVER if numbers is None else (*_OVER, PageState.DONE)
+    chosen = and_(page.c.job_id == job_id, page.c.number != ASSEMBLY, page.c.state.in_(states))
     if numbers is not None:
         await _check_numbers(connection, job_id, numbers)
-        chosen &= page.c.number.in_(sorted(set(numbers)))
-    states = [row[0] for row in await connection.execute(select(page.c.state).where(chosen))]
-    if not states:
+        chosen = and_(chosen, page.c.number.in_(sorted(set(numbers))))
+    found = list((await connection.execute(select(page.c.state).where(chosen))).scalars())
+    if not found:
         raise Conflict("No page of this job can be run again now: look at its pages.", code="job_finished")
     if row.locked and tally.state.terminal:
         raise Conflict(
@@ -72,8 +72,8 @@ async def rerun(
             code="job_finished",
         )
     await _reopen(connection, tally)
-    tally.done -= states.count(PageState.DONE)
-    tally.failed -= states.count(PageState.FAILED)
+    tally.done -= found.count(PageState.DONE)
+    tally.failed -= found.count(PageState.FAILED)
     tally.next_seq()
     fresh = {"attempts": 0, "seq": 0, "finished": None, "error": "", "error_code": "", "result_key": ""}
     await readiness.queue_anew(connection, tally, chosen, **fresh)

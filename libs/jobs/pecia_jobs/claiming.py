@@ -1,4 +1,4 @@
-"""Who gets pages, and which: fair between tenants, exact about their limits, in turns between a tenant's jobs.
+"""Who gets pages, and which: fair between tenants, exact in their limits, in turns between their jobs.
 
 A claim holds the rows of a few tenants, reads how many pages of each are running, and takes no more than
 fit. Every page that ends is counted in the same row, so nothing is ever counted by looking at pages.
@@ -11,9 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     Boolean,
-    Delete,
     Integer,
-    Row,
     Select,
     bindparam,
     case,
@@ -25,10 +23,12 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningDelete
 
 from pecia_jobs.expressions import Now, new_token
 from pecia_jobs.model import Lease, PageState
 from pecia_jobs.readiness import ROUNDS
+from pecia_jobs.rows import AnyRow
 from pecia_jobs.schema import job, page, page_ready, tenant
 
 # Tenants one claim serves: more would be kept from other claims meanwhile.
@@ -105,15 +105,15 @@ async def claimed(
     share = shares(rows, n)
     taken = await _take(connection, share)
     ids = {row.page_id: place for place, row in enumerate(taken)}
-    leased: Sequence[Row[Any]] = ()
+    leased: Sequence[AnyRow] = ()
     if ids:
         values = {"ids": list(ids), "by": worker, "lease_s": lease_s}
         leased = sorted((await connection.execute(_LEASE, values)).all(), key=lambda row: ids[row.id])
     await _count(connection, share, taken, leased)
-    return [(Lease(row[1], row[2], row[3], row[4], row[5]), row.job_state) for row in leased]
+    return [(Lease(*row[1:6]), row.job_state) for row in leased]
 
 
-def shares(tenants: Sequence[Row[Any]], n: int) -> dict[str, int]:
+def shares(tenants: Sequence[AnyRow], n: int) -> dict[str, int]:
     """Part `n` pages among tenants: one by one to whoever has the least running for its weight."""
     heap = [(row.running / row.weight, place, 0) for place, row in enumerate(tenants)]
     heapq.heapify(heap)
@@ -130,7 +130,7 @@ def shares(tenants: Sequence[Row[Any]], n: int) -> dict[str, int]:
 
 
 @cache
-def _taking(tenants: int) -> Delete:
+def _taking(tenants: int) -> ReturningDelete[*tuple[Any, ...]]:
     """The statement that takes the first pages of so many tenants off the queue.
 
     The choice stands in a CTE that is computed once: as a plain subquery the planner may compute it for
@@ -151,7 +151,7 @@ def _taking(tenants: int) -> Delete:
     return delete(page_ready).where(page_ready.c.page_id.in_(ids)).returning(*page_ready.c)
 
 
-async def _take(connection: AsyncConnection, share: Mapping[str, int]) -> list[Row[Any]]:
+async def _take(connection: AsyncConnection, share: Mapping[str, int]) -> list[AnyRow]:
     values: dict[str, object] = {}
     for place, (name, pages) in enumerate(share.items()):
         values |= {f"t{place}": name, f"n{place}": pages}
@@ -166,8 +166,8 @@ async def _take(connection: AsyncConnection, share: Mapping[str, int]) -> list[R
 async def _count(
     connection: AsyncConnection,
     share: Mapping[str, int],
-    taken: Sequence[Row[Any]],
-    leased: Sequence[Row[Any]],
+    taken: Sequence[AnyRow],
+    leased: Sequence[AnyRow],
 ) -> None:
     counted = []
     for name, pages in share.items():

@@ -2,13 +2,13 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pecia_jobs.expressions import Now
 from pecia_jobs.model import JobState, PageState
+from pecia_jobs.rows import AnyRow
 from pecia_jobs.schema import job, outbox, page
 from pecia_jobs.tally import Tally
 
@@ -36,7 +36,7 @@ async def end(connection: AsyncConnection, tally: Tally, state: JobState, error:
         await _tell(connection, tally, row, kinds)
 
 
-async def _tell(connection: AsyncConnection, tally: Tally, row: Row[Any], kinds: list[str]) -> None:
+async def _tell(connection: AsyncConnection, tally: Tally, row: AnyRow, kinds: list[str]) -> None:
     query = select(page.c.number).where(page.c.job_id == row.id, page.c.state == PageState.FAILED)
     failed = (await connection.execute(query.order_by(page.c.number))).scalars().all()
     body = json.dumps(_event(tally, row, [number for number in failed if number]), separators=(",", ":"))
@@ -62,7 +62,7 @@ def delivery_id(job_id: str, kind: str, ending: int) -> str:
     return f"evt_{job_id}_{kind}" + (f".{ending}" if ending > 1 else "")
 
 
-def _event(tally: Tally, row: Row[Any], failed: list[int]) -> dict[str, object]:
+def _event(tally: Tally, row: AnyRow, failed: list[int]) -> dict[str, object]:
     """What is said of the end."""
     return {
         "type": _EVENTS[tally.state],

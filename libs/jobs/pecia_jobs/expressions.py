@@ -1,4 +1,4 @@
-"""What PostgreSQL and SQLite say differently: the time by the database's clock, and a token nobody guesses."""
+"""What PostgreSQL and SQLite say differently: the time by the database, and a token nobody guesses."""
 
 from typing import Any
 

@@ -1,6 +1,7 @@
-"""Pages by lease: taken, kept, given back and ended. Whoever's token is no longer on the page changes nothing."""
+"""Pages by lease: taken, kept, given back and ended. Whose token is no longer on the page changes nothing."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from sqlalchemy import ColumnElement, Select, Update, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -47,13 +48,17 @@ class Leases:
         leases: list[Lease] = []
         while len(leases) < n and await self._anything():
             found = await self._database.changing(
-                lambda connection: claiming.claimed(
-                    connection, worker, n - len(leases), lease_s=self.lease_s, unset=self._unset
+                partial(
+                    claiming.claimed,
+                    worker=worker,
+                    n=n - len(leases),
+                    lease_s=self.lease_s,
+                    unset=self._unset,
                 )
             )
             leases += [lease for lease, _ in found]
             if queued := {lease.job_id for lease, state in found if state == JobState.QUEUED}:
-                await self._database.changing(lambda connection: outcomes.start(connection, queued))
+                await self._database.changing(partial(outcomes.start, job_ids=queued))
             if not found:
                 break
         return leases
@@ -111,7 +116,7 @@ class Leases:
         )
 
     async def release(self, tokens: Iterable[str]) -> None:
-        """Give pages back that were not begun or cannot be ended: others take them at once, no attempt counts."""
+        """Give pages back that cannot be ended here: others may take them at once, and no attempt counts."""
         if sent := _pages(tokens):
             await self._database.changing(lambda connection: outcomes.release(connection, sent))
 

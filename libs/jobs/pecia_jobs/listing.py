@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pecia_core.errors import InvalidRequest, NotFound
-from sqlalchemy import Row, and_, func, or_, select, tuple_
+from sqlalchemy import and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pecia_jobs.model import ASSEMBLY, Job, JobState, JobStatus
-from pecia_jobs.rows import PRIORITIES
+from pecia_jobs.rows import PRIORITIES, AnyRow
 from pecia_jobs.schema import job, page, page_ready
 
 # More pages before a job are not counted: for an estimate it makes no difference.
@@ -28,7 +28,7 @@ class Chosen:
     numbers: tuple[int, ...] | None = None
 
 
-async def find(connection: AsyncConnection, tenant: str | None, job_id: str) -> Row[Any]:
+async def find(connection: AsyncConnection, tenant: str | None, job_id: str) -> AnyRow:
     """A job of this tenant; None = of any.
 
     Raises:
@@ -43,7 +43,7 @@ async def find(connection: AsyncConnection, tenant: str | None, job_id: str) -> 
     return row
 
 
-async def pages(connection: AsyncConnection, tenant: str, job_id: str, chosen: Chosen) -> Sequence[Row[Any]]:
+async def pages(connection: AsyncConnection, tenant: str, job_id: str, chosen: Chosen) -> Sequence[AnyRow]:
     """Rows of the chosen pages."""
     query = select(page).where(page.c.job_id == job_id, page.c.tenant == tenant, page.c.number > ASSEMBLY)
     if chosen.numbers is not None:
@@ -60,7 +60,7 @@ async def pages(connection: AsyncConnection, tenant: str, job_id: str, chosen: C
 
 async def jobs(
     connection: AsyncConnection, tenant: str, status: JobStatus | None, after: Cursor | None, limit: int
-) -> tuple[Sequence[Row[Any]], str]:
+) -> tuple[Sequence[AnyRow], str]:
     """A page of the list, and the cursor of the next one."""
     query = select(job).where(job.c.tenant == tenant)
     if status is not None:
@@ -94,7 +94,7 @@ def parsed(cursor: str) -> Cursor | None:
         ) from error
 
 
-def _written(row: Row[Any]) -> str:
+def _written(row: AnyRow) -> str:
     return base64.urlsafe_b64encode(json.dumps([row.created, row.id]).encode()).decode()
 
 

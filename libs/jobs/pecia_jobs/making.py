@@ -1,20 +1,18 @@
 """A job and its pages come into being, once for each idempotency key."""
 
-from typing import Any
-
 from pecia_core.errors import Conflict
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pecia_jobs import readiness, tenants
 from pecia_jobs.expressions import Now
 from pecia_jobs.model import JobState, NewJob, PageState
-from pecia_jobs.rows import PRIORITIES, options_to_text
+from pecia_jobs.rows import PRIORITIES, AnyRow, options_to_text
 from pecia_jobs.schema import job, page, tenant
 from pecia_jobs.tenants import insert_if_new
 
 
-async def make(connection: AsyncConnection, new: NewJob) -> tuple[Row[Any], bool]:
+async def make(connection: AsyncConnection, new: NewJob) -> tuple[AnyRow, bool]:
     """The job's row, and whether it is this caller's own making."""
     now = (await connection.execute(select(Now()))).scalar_one()
     later = new.not_before is not None and new.not_before > now
@@ -66,13 +64,13 @@ async def _make_pages(connection: AsyncConnection, new: NewJob, state: PageState
     await connection.execute(insert(page), rows)
 
 
-async def _older(connection: AsyncConnection, new: NewJob) -> tuple[Row[Any], bool]:
+async def _older(connection: AsyncConnection, new: NewJob) -> tuple[AnyRow, bool]:
     """The row that was in the way: made by a try whose answer was lost, or under the same key."""
-    columns = (job.c.tenant, job.c.input_sha256, job.c.idempotency_digest, job.c.filename)
+    names = ("tenant", "input_sha256", "idempotency_digest", "filename")
     said = (new.tenant, new.input_sha256, new.idempotency_digest, new.filename)
     same_id = (await connection.execute(select(job).where(job.c.id == new.id))).one_or_none()
     if same_id is not None:
-        if tuple(same_id._mapping[column] for column in columns) == said:
+        if tuple(getattr(same_id, name) for name in names) == said:
             return same_id, True
         raise Conflict("A job of this name exists. Send the request again.", code="idempotency_conflict")
     keyed = select(job).where(job.c.tenant == new.tenant, job.c.idempotency_key == new.idempotency_key)

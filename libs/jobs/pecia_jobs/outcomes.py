@@ -7,14 +7,14 @@ his result was recorded gets the same answer, and it is counted once.
 import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pecia_jobs import counting, ending, readiness
 from pecia_jobs.expressions import Now, page_id_of
 from pecia_jobs.model import ASSEMBLY, JobState, Lease, PageResult, PageState
+from pecia_jobs.rows import AnyRow
 from pecia_jobs.schema import page
 from pecia_jobs.tally import Tally
 
@@ -55,7 +55,7 @@ class Failure:
     retry_after: float | None = None
 
 
-async def pages_of(connection: AsyncConnection, page_ids: Collection[int]) -> Sequence[Row[Any]]:
+async def pages_of(connection: AsyncConnection, page_ids: Collection[int]) -> Sequence[AnyRow]:
     """These pages, locked in the one order everybody keeps. Their jobs are held already."""
     query = select(*_COLUMNS).where(page.c.id.in_(page_ids)).order_by(page.c.id)
     return (await connection.execute(query.with_for_update(key_share=True))).all()
@@ -116,13 +116,18 @@ async def fail(
 def _pause(attempts: int, retry_after: float | None) -> float:
     if retry_after is not None:
         return max(0.0, retry_after)
-    longest = min(_LAST_RETRY_S, _FIRST_RETRY_S * 2 ** min(attempts - 1, 30))
+    longest: float = min(_LAST_RETRY_S, _FIRST_RETRY_S * 2 ** min(attempts - 1, 30))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
 
 
-async def fail_for_good(connection: AsyncConnection, tally: Tally, row: Row[Any], failure: Failure) -> None:
+async def fail_for_good(connection: AsyncConnection, tally: Tally, row: AnyRow, failure: Failure) -> None:
     """A page of a held job that is not tried again; a job that cannot be put together has failed."""
-    values = {"state": PageState.FAILED, "due": None, "error_code": failure.code, "error": failure.message}
+    values: dict[str, object] = {
+        "state": PageState.FAILED,
+        "due": None,
+        "error_code": failure.code,
+        "error": failure.message,
+    }
     if row.number != ASSEMBLY:
         values |= {"seq": tally.page_ended(done=False), "finished": Now()}
     await connection.execute(update(page).where(page.c.id == row.id).values(**values))

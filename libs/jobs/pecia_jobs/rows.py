@@ -8,6 +8,8 @@ from sqlalchemy import Row
 
 from pecia_jobs.model import Job, JobOptions, JobPage, JobState, PageSource, PageState
 
+# One of any table.
+AnyRow = Row[*tuple[Any, ...]]
 # As the column has it: the least is served first.
 PRIORITIES = (Priority.PRIORITY, Priority.DEFAULT, Priority.FLEX)
 _options = TypeAdapter(JobOptions)
@@ -23,7 +25,7 @@ def options_from_text(text: str) -> JobOptions:
     return _options.validate_json(text)
 
 
-def job_from(row: Row[Any], max_age_s: float | None = None) -> Job:
+def job_from(row: AnyRow, max_age_s: float | None = None) -> Job:
     """A row of `job`; an ended one expires `max_age_s` seconds after its end."""
     return Job(
         id=row.id,
@@ -52,7 +54,7 @@ def job_from(row: Row[Any], max_age_s: float | None = None) -> Job:
     )
 
 
-def page_from(row: Row[Any]) -> JobPage:
+def page_from(row: AnyRow) -> JobPage:
     """A row of `page`."""
     return JobPage(
         job_id=row.job_id,

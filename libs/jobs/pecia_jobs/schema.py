@@ -23,6 +23,13 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
+
+
+def _partly(name: str, *columns: str, where: str) -> Index:
+    """An index of only some rows, on both databases."""
+    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
+
+
 # SQLite counts rows by itself only where the key is a plain INTEGER.
 _ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
 _ZERO, _EMPTY, _NO = text("0"), text("''"), text("false")
@@ -85,15 +92,8 @@ job = Table(
     Column("endings", Integer, nullable=False, server_default=_ZERO),  # how often it came to an end
     UniqueConstraint("tenant", "idempotency_key", name="job_idempotency"),
     Index("job_listed", "tenant", "created", "id"),
-    Index(
-        "job_live", "state", postgresql_where=text("finished IS NULL"), sqlite_where=text("finished IS NULL")
-    ),
-    Index(
-        "job_ended",
-        "finished",
-        postgresql_where=text("finished IS NOT NULL"),
-        sqlite_where=text("finished IS NOT NULL"),
-    ),
+    _partly("job_live", "state", where="finished IS NULL"),
+    _partly("job_ended", "finished", where="finished IS NOT NULL"),
     postgresql_with={"fillfactor": 70},
 )
 
@@ -123,8 +123,8 @@ page = Table(
     Column("error_code", Text, nullable=False, server_default=_EMPTY),
     Column("error", Text, nullable=False, server_default=_EMPTY),
     UniqueConstraint("job_id", "number", name="page_number"),
-    Index("page_due", "due", postgresql_where=text("due IS NOT NULL"), sqlite_where=text("due IS NOT NULL")),
-    Index("page_seq", "job_id", "seq", postgresql_where=text("seq > 0"), sqlite_where=text("seq > 0")),
+    _partly("page_due", "due", where="due IS NOT NULL"),
+    _partly("page_seq", "job_id", "seq", where="seq > 0"),
     postgresql_with={"fillfactor": 80},
 )
 
@@ -157,9 +157,7 @@ outbox = Table(
     Column("error", Text, nullable=False, server_default=_EMPTY),
     Column("created", Double, nullable=False),
     Column("delivered", Double),
-    Index(
-        "outbox_due", "due", postgresql_where=text("due IS NOT NULL"), sqlite_where=text("due IS NOT NULL")
-    ),
+    _partly("outbox_due", "due", where="due IS NOT NULL"),
     Index("outbox_job", "job_id"),
 )
 
@@ -168,5 +166,6 @@ trash = Table(
     "trash",
     metadata,
     Column("prefix", Text, primary_key=True),
+    Column("once", Boolean, nullable=False, server_default=_NO),  # emptied, and to be looked at again
     Column("due", Double, nullable=False),
 )

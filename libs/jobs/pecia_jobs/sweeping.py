@@ -5,9 +5,9 @@ Any worker may sweep at any time, several at once: every step holds the jobs it 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
-from sqlalchemy import Row, exists, select
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pecia_jobs import counting, outcomes, readiness, tenants
@@ -15,6 +15,7 @@ from pecia_jobs.database import Database
 from pecia_jobs.expressions import Now
 from pecia_jobs.model import ASSEMBLY, JobState, PageState
 from pecia_jobs.outcomes import Failure
+from pecia_jobs.rows import AnyRow
 from pecia_jobs.schema import job, page
 
 # Of one transaction: small enough that nobody waits long for the jobs it holds.
@@ -29,7 +30,7 @@ _ALIVE = (PageState.READY, PageState.LEASED, PageState.WAITING)
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How many: pages whose lease lapsed (and of them failed), retries due, jobs begun, assemblies given again."""
+    """How many: leases lapsed (and pages failed by it), retries due, jobs begun, assemblies given again."""
 
     lapsed: int = 0
     failed: int = 0
@@ -58,12 +59,10 @@ class Sweeper:
         if retries:
             promoted = await self._database.changing(lambda connection: _promote(connection, retries))
         for row in jobs:
-            work = _start if row.state == JobState.SCHEDULED else _reassemble
-            changed = await self._database.changing(
-                lambda connection, work=work, row=row: work(connection, row.id)
-            )
-            started += changed and row.state == JobState.SCHEDULED
-            reassembled += changed and row.state == JobState.FINALIZING
+            if row.state == JobState.SCHEDULED:
+                started += await self._database.changing(partial(_start, job_id=row.id))
+            else:
+                reassembled += await self._database.changing(partial(_reassemble, job_id=row.id))
         return Swept(reaped, failed, promoted, started, reassembled)
 
     async def _reap(self, connection: AsyncConnection, page_ids: Sequence[int]) -> tuple[int, int]:
@@ -85,12 +84,12 @@ class Sweeper:
         return len(rows), spent
 
 
-async def _due(connection: AsyncConnection) -> Sequence[Row[Any]]:
+async def _due(connection: AsyncConnection) -> Sequence[AnyRow]:
     query = select(page.c.id, page.c.state).where(page.c.due <= Now()).order_by(page.c.due).limit(_PAGES)
     return (await connection.execute(query)).all()
 
 
-async def _jobs(connection: AsyncConnection) -> Sequence[Row[Any]]:
+async def _jobs(connection: AsyncConnection) -> Sequence[AnyRow]:
     """Jobs whose time has come, and jobs that wait to be put together though nobody was given the task."""
     columns = select(job.c.id, job.c.state).limit(_JOBS)
     begun = columns.where(
@@ -103,7 +102,7 @@ async def _jobs(connection: AsyncConnection) -> Sequence[Row[Any]]:
 
 async def _still_due(
     connection: AsyncConnection, page_ids: Sequence[int], state: PageState
-) -> Sequence[Row[Any]]:
+) -> Sequence[AnyRow]:
     """Those of these pages that nobody else has taken care of, locked; their jobs are held."""
     due = select(page.c.id).where(page.c.id.in_(page_ids), page.c.state == state, page.c.due <= Now())
     return await outcomes.pages_of(connection, (await connection.execute(due)).scalars().all())
