@@ -1,9 +1,10 @@
 """PDFs become pictures, or errors that say what to do."""
 
 import hashlib
+import os
 import zlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, closing, suppress
 from io import BytesIO
 from itertools import cycle
 
@@ -12,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pecia_core.errors import InvalidDocument, InvalidRequest, PeciaError
 from pecia_core.pdf import PdfRenderer, RenderedPage, RenderLimits
-from pecia_core.pdf.drawing import CannotDraw, answer
-from pecia_core.pdf.frames import Count, Counted, Render
+from pecia_core.pdf.frames import Drawn, Render
+from pecia_core.pdf.opened import CannotRead, Opened
+from pecia_core.pdf.source import Source
 from PIL import Image, JpegImagePlugin
 
 BLACK_SQUARE = b"0 0 0 rg 50 50 100 100 re f"
@@ -25,6 +27,15 @@ async def renderer() -> AsyncIterator[PdfRenderer]:
     """One child, as the gateway has it."""
     async with PdfRenderer() as renderer:
         yield renderer
+
+
+def opened(data: bytes) -> AbstractContextManager[Opened]:
+    """As a child opens it, but in this process."""
+    source = Source.of(data, None)
+    try:
+        return closing(Opened(os.dup(source.descriptor), None))
+    finally:
+        source.close()
 
 
 def pages_of(*colours: str) -> bytes:
@@ -130,8 +141,9 @@ class TestPixelBombs:
         self, pdf_of: Callable[..., bytes], size: tuple[int, int], dpi: int, most: int
     ) -> None:
         """Whatever the size of the sheet, even where sides are rounded up to whole pixels."""
-        drawn, jpeg = answer(Render(0, dpi, most), pdf_of(size=size))
-        assert not isinstance(drawn, Counted)
+        with opened(pdf_of(size=size)) as document:
+            drawn, jpeg = document.answer(Render(0, dpi, most))
+        assert isinstance(drawn, Drawn)
         assert 0 < drawn.width * drawn.height <= most
         assert drawn.dpi <= dpi
         assert jpeg
@@ -224,9 +236,8 @@ class TestRefusals:
         """Junk anywhere in a PDF gives a page count or a refusal, never another exception."""
         data = bytearray(pages_of("red", "blue"))
         data[place % len(data) : place % len(data) + len(junk)] = junk
-        with suppress(CannotDraw):
-            said, _ = answer(Count(), bytes(data))
-            assert isinstance(said, Counted)
+        with suppress(CannotRead), opened(bytes(data)) as document:
+            assert document.pages > 0
 
     async def test_every_error_says_what_to_do(self, renderer: PdfRenderer) -> None:
         """Messages are sentences for people, not what a library said."""

@@ -5,18 +5,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pecia_core.pdf import frames
-from pecia_core.pdf.frames import Count, Counted, Drawn, FromChild, Ready, Refused, Render, ToChild
-
-TO_CHILD = st.from_type(Count) | st.builds(
+from pecia_core.pdf.frames import (
+    Close,
+    Drawn,
+    FromChild,
+    Open,
+    Opened,
+    ReadText,
+    Ready,
+    Refused,
     Render,
-    st.integers(0, 2**31),
-    st.floats(1, 1200),
-    st.integers(1, 2**40),
-    st.none() | st.text(),
+    TextRead,
+    ToChild,
+)
+
+ABOUT_A_PAGE = (st.integers(0, 2**31), st.floats(1, 1200), st.integers(1, 2**40))
+TO_CHILD = (
+    st.from_type(Open)
+    | st.builds(Render, *ABOUT_A_PAGE)
+    | st.builds(ReadText, *ABOUT_A_PAGE)
+    | st.just(Close())
 )
 FROM_CHILD = (
     st.just(Ready())
-    | st.builds(Counted, st.integers(0, 2**31))
+    | st.builds(Opened, st.integers(0, 2**31))
+    | st.just(TextRead())
     | st.builds(Drawn, st.integers(1, 2**20), st.integers(1, 2**20), st.floats(1, 1200))
     | st.from_type(Refused)
 )
@@ -58,7 +71,7 @@ def test_what_is_no_message_is_refused(data: bytes) -> None:
 
 def test_requests_are_no_answers() -> None:
     """A child that repeats what it was asked has not answered."""
-    header, _ = parted(frames.head(Count()))
+    header, _ = parted(frames.head(Open()))
     with pytest.raises(msgspec.ValidationError):
         frames.from_child_decoder.decode(header)
 

@@ -1,17 +1,20 @@
 """The child process: `python -m pecia_core.pdf.child PARENT_PID MEMORY_BYTES SECONDS`, not for people.
 
-It reads requests from stdin and answers on stdout until stdin ends.
+It reads requests from the socket that is its stdin and answers on stdout until stdin ends.
 """
 
 import ctypes
 import os
 import resource
 import signal
+import socket
 import sys
+from contextlib import suppress
 from math import ceil
 from typing import BinaryIO
 
-from pecia_core.pdf import drawing, frames
+from pecia_core.pdf import frames
+from pecia_core.pdf.opened import CannotRead, Opened
 
 _PR_SET_PDEATHSIG = 1
 _OPEN_FILES = 64
@@ -28,8 +31,50 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     _send(answers, frames.Ready())
-    while _answer_next(sys.stdin.buffer, answers, seconds):
-        pass
+    desk = Desk(answers)
+    requests = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    while (request := _next(requests)) is not None:
+        _allow(seconds)
+        desk.answer(*request)
+
+
+class Desk:
+    """Where one document lies open at a time."""
+
+    def __init__(self, answers: BinaryIO) -> None:
+        """Nothing lies there yet."""
+        self._answers = answers
+        self._document: Opened | None = None
+
+    def answer(self, request: frames.ToChild, descriptors: list[int]) -> None:
+        """Do what is asked. An unforeseen error ends this process: the parent starts a clean one."""
+        try:
+            match request:
+                case frames.Open(password):
+                    self._clear()
+                    self._document = Opened(descriptors[0], password)
+                    _send(self._answers, frames.Opened(self._document.pages))
+                case frames.Close():
+                    self._clear()
+                case _:
+                    assert self._document is not None  # noqa: S101  the parent asks about what is open
+                    _send(self._answers, *self._document.answer(request))
+        except CannotRead as error:
+            _send(self._answers, frames.Refused(error.why))
+
+    def _clear(self) -> None:
+        if self._document is not None:
+            self._document.close()
+            self._document = None
+
+
+def _next(requests: socket.socket) -> tuple[frames.ToChild, list[int]] | None:
+    """The next request and the descriptors that came with it; None at the end."""
+    start, descriptors, _, _ = socket.recv_fds(requests, frames.LENGTHS_BYTES, 1, socket.MSG_WAITALL)
+    if len(start) < frames.LENGTHS_BYTES:
+        return None
+    header, _ = frames.lengths(start, 0)
+    return frames.to_child_decoder.decode(requests.recv(header, socket.MSG_WAITALL)), descriptors
 
 
 def _die_with(parent: int) -> None:
@@ -54,24 +99,6 @@ def _confine(memory_bytes: int) -> None:
         resource.setrlimit(what, (lowest, lowest))
 
 
-def _answer_next(requests: BinaryIO, answers: BinaryIO, seconds: float) -> bool:
-    lengths = requests.read(frames.LENGTHS_BYTES)
-    if len(lengths) < frames.LENGTHS_BYTES:
-        return False
-    header, payload = frames.lengths(lengths, frames.MAX_DOCUMENT_BYTES)
-    request = frames.to_child_decoder.decode(requests.read(header))
-    data = requests.read(payload)
-    _allow(seconds)
-    try:
-        said, jpeg = drawing.answer(request, data)
-    except drawing.CannotDraw as error:
-        _send(answers, frames.Refused(error.why))
-    else:
-        _send(answers, said, jpeg)
-    # Anything else ends this process: the parent starts a clean one.
-    return True
-
-
 def _allow(seconds: float) -> None:
     """So much more processor time, for the case that nobody is left to stop this page."""
     used = resource.getrusage(resource.RUSAGE_SELF)
@@ -86,4 +113,5 @@ def _send(answers: BinaryIO, said: frames.FromChild, payload: bytes = b"") -> No
 
 
 if __name__ == "__main__":
-    main()
+    with suppress(ConnectionError):  # the parent has gone
+        main()

@@ -1,7 +1,7 @@
-"""What goes through the pipes: two lengths, a msgpack header, a payload. Nothing is ever unpickled.
+"""What parent and child say to each other: two lengths, a msgpack header, a payload. Nothing is unpickled.
 
-To the child: a `Count` or `Render` with the PDF as payload. From it: `Ready` once, then an answer to
-each, `Drawn` with the JPEG as payload.
+To the child: `Open` with a descriptor of the PDF beside it, then `Render` and `ReadText` about its
+pages, then `Close`. From it: `Ready` once, then an answer to each but `Close`.
 """
 
 from enum import StrEnum
@@ -12,7 +12,6 @@ import msgspec
 # Lengths of header and payload.
 _LENGTHS = Struct("!II")
 LENGTHS_BYTES = _LENGTHS.size
-MAX_DOCUMENT_BYTES = 1 << 30
 # What a child says is not trusted: it may have been taken over by the document it reads.
 MAX_PICTURE_BYTES = 128 << 20
 _MAX_HEADER_BYTES = 64 << 10
@@ -23,12 +22,13 @@ class Refusal(StrEnum):
 
     ENCRYPTED = "encrypted"
     BROKEN = "broken"
+    NO_PAGES = "no_pages"
     NO_SUCH_PAGE = "no_such_page"
     OUT_OF_MEMORY = "out_of_memory"
 
 
-class Count(msgspec.Struct, frozen=True, tag=True):
-    """How many pages are there?"""
+class Open(msgspec.Struct, frozen=True, tag=True):
+    """Read this document from now on, and no other; its descriptor comes with the first byte."""
 
     password: str | None = None
 
@@ -39,15 +39,26 @@ class Render(msgspec.Struct, frozen=True, tag=True):
     page_index: int
     dpi: float
     max_pixels: int
-    password: str | None = None
+
+
+class ReadText(msgspec.Struct, frozen=True, tag=True):
+    """The text layer of a page, placed in pixels of the page as `Render` would draw it."""
+
+    page_index: int
+    dpi: float
+    max_pixels: int
+
+
+class Close(msgspec.Struct, frozen=True, tag=True):
+    """Forget the document. There is no answer."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
     """The child is loaded and waits."""
 
 
-class Counted(msgspec.Struct, frozen=True, tag=True):
-    """So many pages."""
+class Opened(msgspec.Struct, frozen=True, tag=True):
+    """The document can be read and has so many pages."""
 
     pages: int
 
@@ -60,14 +71,19 @@ class Drawn(msgspec.Struct, frozen=True, tag=True):
     dpi: float
 
 
+class TextRead(msgspec.Struct, frozen=True, tag=True):
+    """The payload is a `pecia_core.pdf.layer.Layer` as msgpack."""
+
+
 class Refused(msgspec.Struct, frozen=True, tag=True):
     """It cannot be done. Words for people are the parent's: a child's words are not passed on."""
 
     why: Refusal
 
 
-ToChild = Count | Render
-FromChild = Ready | Counted | Drawn | Refused
+Request = Render | ReadText
+ToChild = Open | Request | Close
+FromChild = Ready | Opened | Drawn | TextRead | Refused
 
 to_child_decoder: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)
 from_child_decoder: msgspec.msgpack.Decoder[FromChild] = msgspec.msgpack.Decoder(FromChild)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
@@ -13,6 +14,7 @@ import msgspec
 
 from pecia_core.errors import EngineFailed
 from pecia_core.pdf import frames
+from pecia_core.pdf.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +24,17 @@ class RenderLimits:
     Attributes:
         page_timeout_s: seconds for one page, on the clock and of the processor.
         start_timeout_s: seconds until a new child answers; long, for machines that are busy.
-        memory_bytes: address space of a child. PDFium needs 40 MiB, a page of 25 Mpx 250 MiB.
+        memory_bytes: address space of a child. PDFium needs 40 MiB, a page of 25 Mpx 250 MiB, and the
+            document is mapped into it.
         max_pixels: of a drawn page; larger pages are drawn with fewer dots per inch.
-        max_calls: documents until a child is replaced, so that what PDFium loses does not add up.
+        max_calls: until a child is replaced, so that what PDFium loses does not add up.
     """
 
     page_timeout_s: float = 30.0
     start_timeout_s: float = 30.0
     memory_bytes: int = 1 << 30
     max_pixels: int = 25_000_000
-    max_calls: int = 64
+    max_calls: int = 256
 
 
 class ChildGone(Exception):
@@ -39,11 +42,13 @@ class ChildGone(Exception):
 
 
 class Child:
-    """A process that draws, one call at a time."""
+    """A process that reads one document at a time, one call at a time."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, requests: socket.socket) -> None:
         """Take over a process just started; `start` makes one."""
         self._process = process
+        self._requests = requests
+        self.source: Source | None = None
         self.calls = 0
 
     @classmethod
@@ -51,11 +56,18 @@ class Child:
         """Start a process; it can be killed from now on, and asked once it is `ready`."""
         program = (sys.executable, "-I", "-m", "pecia_core.pdf.child")
         about = (str(os.getpid()), str(limits.memory_bytes), str(limits.page_timeout_s))
-        return cls(
-            await asyncio.create_subprocess_exec(
-                *program, *about, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={}, start_new_session=True
-            )
-        )
+        # A socket, not a pipe: documents go over as descriptors, whatever their size.
+        ours, its = socket.socketpair()
+        try:
+            with its:
+                process = await asyncio.create_subprocess_exec(
+                    *program, *about, stdin=its, stdout=PIPE, stderr=DEVNULL, env={}, start_new_session=True
+                )
+        except BaseException:
+            ours.close()
+            raise
+        ours.setblocking(False)  # noqa: FBT003  the library takes it by position
+        return cls(process, ours)
 
     async def ready(self, timeout_s: float) -> None:
         """Wait until it can be asked.
@@ -80,8 +92,35 @@ class Child:
         """Whether it can be asked."""
         return self._process.returncode is None
 
-    async def ask(self, request: frames.ToChild, data: bytes) -> tuple[frames.FromChild, bytes]:
-        """Send a document and wait for the answer and its payload.
+    async def open(self, source: Source) -> frames.FromChild:
+        """Hand over a document in place of the one it had; the answer is `Opened` or `Refused`.
+
+        What holds for `ask` holds here.
+        """
+        self.calls += 1
+        self.source = None
+        self._send(frames.Open(source.password), (source.descriptor,))
+        said, _ = await self._receive()
+        match said:
+            case frames.Opened():
+                self.source = source
+            case frames.Refused():
+                pass
+            case _:
+                raise ChildGone
+        return said
+
+    def close(self) -> None:
+        """Have it forget its document; nothing is waited for.
+
+        Raises:
+            ChildGone: it does not listen.
+        """
+        self.source = None
+        self._send(frames.Close())
+
+    async def ask(self, request: frames.Request) -> tuple[frames.FromChild, bytes]:
+        """Ask about the open document, and wait for the answer and its payload.
 
         A call that does not come to its end leaves a child that must be killed: an answer is still
         on its way.
@@ -90,15 +129,18 @@ class Child:
             ChildGone: no answer will come.
         """
         self.calls += 1
-        requests = self._process.stdin
-        assert requests is not None  # noqa: S101  it was started with a pipe
-        requests.write(frames.head(request, len(data)))
-        requests.write(data)
-        try:
-            await requests.drain()
-        except ConnectionError as error:
-            raise ChildGone from error
+        self._send(request)
         return await self._receive()
+
+    def _send(self, message: frames.ToChild, descriptors: tuple[int, ...] = ()) -> None:
+        """At once: a request is far shorter than the room a socket has, and one is under way at a time."""
+        frame = frames.head(message)
+        try:
+            sent = socket.send_fds(self._requests, [frame], descriptors)
+        except OSError as error:
+            raise ChildGone from error
+        if sent < len(frame):
+            raise ChildGone
 
     async def _receive(self) -> tuple[frames.FromChild, bytes]:
         answers = self._process.stdout
@@ -113,6 +155,7 @@ class Child:
 
     def kill(self) -> None:
         """End it at once, whatever it is doing, and whatever it may have started."""
+        self._requests.close()
         # Not Process.kill: that reaps a child that has just died, and asyncio then misses it.
         if self.alive:
             with suppress(ProcessLookupError):

@@ -1,35 +1,20 @@
-"""The bounded pool of child processes that draw PDF pages."""
+"""The bounded pool of child processes that read PDFs."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import BinaryIO, Self
 
-from pecia_core.errors import InvalidDocument, InvalidRequest, PeciaError, Unavailable
-from pecia_core.pdf.frames import Count, Counted, Drawn, FromChild, Refusal, Refused, Render, ToChild
+from pecia_core.errors import Unavailable
+from pecia_core.pdf import refusals
+from pecia_core.pdf.document import OpenPdf, RenderedPage
+from pecia_core.pdf.frames import FromChild, Opened, Request
 from pecia_core.pdf.process import Child, ChildGone, RenderLimits
+from pecia_core.pdf.source import Source
 
 # A child may die for reasons of its machine; a document that breaks two is at fault itself.
 _ATTEMPTS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedPage:
-    """A page as JPEG (quality 92, colours in full resolution).
-
-    Attributes:
-        jpeg: the picture; left out of the repr.
-        width: pixels.
-        height: pixels.
-        dpi: dots per inch it was drawn at: as asked for, or less where the pixels were capped.
-    """
-
-    jpeg: bytes
-    width: int
-    height: int
-    dpi: float
-
-    def __repr__(self) -> str:
-        return f"RenderedPage({self.width} x {self.height}, {len(self.jpeg)} bytes)"
 
 
 class PdfRenderer:
@@ -56,6 +41,34 @@ class PdfRenderer:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    @asynccontextmanager
+    async def open(
+        self, document: bytes | Path | BinaryIO, password: str | None = None
+    ) -> AsyncIterator[OpenPdf]:
+        """A document for many calls: its bytes go to no child, which reads what it needs where it lies.
+
+        Pages of several documents may be asked for in any order and at once; a child keeps the
+        document it has open until it is asked about another, or this ends.
+
+        Args:
+            document: bytes are copied once. A file, by path or open, is read where it lies, and must
+                not be changed meanwhile.
+            password: opens an encrypted PDF.
+
+        Raises:
+            InvalidDocument: `invalid_pdf` or `pdf_encrypted`.
+            EngineFailed, Unavailable: no child can be had.
+            OSError: the file cannot be opened.
+        """
+        source = Source.of(document, password)
+        try:
+            said, _ = await self._ask(source, None)
+            if not isinstance(said, Opened):
+                raise refusals.error(said, password)
+            yield OpenPdf(self._ask, source, said.pages, self._limits.max_pixels)
+        finally:
+            self._leave(source)
+
     async def page_count(self, data: bytes, password: str | None = None) -> int:
         """Pages of a PDF.
 
@@ -63,33 +76,19 @@ class PdfRenderer:
             InvalidDocument: `invalid_pdf` or `pdf_encrypted`.
             EngineFailed, Unavailable: no child can be had.
         """
-        said, _ = await self._ask(Count(password), data)
-        if not isinstance(said, Counted):
-            raise _error(said, password)
-        return said.pages
+        async with self.open(data, password) as document:
+            return document.page_count
 
     async def render(
         self, data: bytes, page_index: int, dpi: float, password: str | None = None
     ) -> RenderedPage:
-        """Draw one page. Cancelling the call stops the drawing at once.
-
-        Args:
-            data: the PDF.
-            page_index: from 0.
-            dpi: dots per inch; fewer are drawn where the page would have more pixels than allowed.
-            password: opens an encrypted PDF.
+        """Draw one page; for more than one of a document, `open` it.
 
         Raises:
-            InvalidRequest: there is no such page.
-            InvalidDocument: `invalid_pdf` or `pdf_encrypted`.
-            EngineFailed, Unavailable: no child can be had.
+            InvalidRequest, InvalidDocument, EngineFailed, Unavailable: as `open` and `OpenPdf.render`.
         """
-        if page_index < 0 or not dpi > 0:
-            raise ValueError(f"page_index is 0 or more and dpi above 0, not {page_index} and {dpi}")
-        said, jpeg = await self._ask(Render(page_index, dpi, self._limits.max_pixels, password), data)
-        if not isinstance(said, Drawn):
-            raise _error(said, password)
-        return RenderedPage(jpeg, said.width, said.height, said.dpi)
+        async with self.open(data, password) as document:
+            return await document.render(page_index, dpi)
 
     async def close(self) -> None:
         """End every child, busy or not; calls under way get Unavailable. No process is left."""
@@ -104,16 +103,17 @@ class PdfRenderer:
         while self._ending:
             await asyncio.gather(*self._ending)
 
-    async def _ask(self, request: ToChild, data: bytes) -> tuple[FromChild, bytes]:
+    async def _ask(self, source: Source, request: Request | None) -> tuple[FromChild, bytes]:
+        """Have a child open the document, if it has not, and answer; without a request, only that."""
         async with self._places:
             for _ in range(_ATTEMPTS):
-                child = await self._child()
+                child = await self._child(source)
                 try:
                     async with asyncio.timeout(self._limits.page_timeout_s):
-                        answer = await child.ask(request, data)
+                        answer = await _answer(child, source, request)
                 except TimeoutError:
                     self._retire(child)
-                    raise _too_slow(self._limits.page_timeout_s) from None
+                    raise refusals.too_slow(self._limits.page_timeout_s) from None
                 except ChildGone:
                     self._retire(child)
                 except BaseException:
@@ -123,16 +123,13 @@ class PdfRenderer:
                     self._keep(child)
                     return answer
             self._refuse_when_closed()
-            raise InvalidDocument(
-                "This PDF cannot be drawn: it breaks the program that reads it, or needs more memory "
-                "than a page may. Print it to a new PDF, or send its pages as pictures.",
-                code="invalid_pdf",
-            )
+            raise refusals.breaks_the_reader()
 
-    async def _child(self) -> Child:
+    async def _child(self, source: Source) -> Child:
         self._refuse_when_closed()
-        while self._idle:
-            child = self._idle.pop()
+        # Best one that has the document open, else one that has none, else the one idle for longest.
+        for child in sorted(self._idle, key=lambda child: (child.source is not source, bool(child.source))):
+            self._idle.remove(child)
             if child.alive:
                 return child
             self._retire(child)
@@ -154,8 +151,23 @@ class PdfRenderer:
     def _keep(self, child: Child) -> None:
         if self._closed or child.calls >= self._limits.max_calls:
             self._retire(child)
-        else:
-            self._idle.append(child)
+            return
+        self._idle.append(child)
+        if child.source and child.source.closed:
+            self._clear(child)
+
+    def _leave(self, source: Source) -> None:
+        """No child keeps it: idle ones forget it now, busy ones when they have answered."""
+        source.close()
+        for child in [child for child in self._idle if child.source is source]:
+            self._clear(child)
+
+    def _clear(self, child: Child) -> None:
+        try:
+            child.close()
+        except ChildGone:
+            self._idle.remove(child)
+            self._retire(child)
 
     def _retire(self, child: Child) -> None:
         """Kill a child now; somebody has to wait for its end, but not the caller."""
@@ -167,27 +179,11 @@ class PdfRenderer:
             task.add_done_callback(self._ending.discard)
 
 
-def _too_slow(seconds: float) -> PeciaError:
-    return InvalidDocument(
-        f"A page of this PDF takes longer than {seconds:g} s to draw. Print it to a new PDF, or send its "
-        "pages as pictures.",
-        code="invalid_pdf",
-    )
-
-
-def _error(said: FromChild, password: str | None) -> PeciaError:
-    """What a child refuses, in words for people."""
-    match said:
-        case Refused(Refusal.ENCRYPTED) if password is None:
-            message = "This PDF is encrypted. Save a copy without a password and send that one."
-            return InvalidDocument(message, code="pdf_encrypted")
-        case Refused(Refusal.ENCRYPTED):
-            return InvalidDocument("The password does not open this PDF.", code="pdf_encrypted")
-        case Refused(Refusal.NO_SUCH_PAGE):
-            return InvalidRequest("The PDF has no such page. Ask for a page it has.")
-        case Refused(Refusal.OUT_OF_MEMORY):
-            message = "A page of this PDF needs more memory than a page may. Send its pages as pictures."
-            return InvalidDocument(message, code="invalid_pdf")
-        case _:
-            message = "This is no PDF that can be read: it is damaged or cut off. Export it again."
-            return InvalidDocument(message, code="invalid_pdf")
+async def _answer(child: Child, source: Source, request: Request | None) -> tuple[FromChild, bytes]:
+    if child.source is not source:
+        said = await child.open(source)
+        if request is None or not isinstance(said, Opened):
+            return said, b""
+    elif request is None:
+        raise ValueError("a document is opened once")
+    return await child.ask(request)

@@ -57,10 +57,11 @@ class Intake:
         return pages
 
     async def _drawn(self, data: bytes, param: str) -> list[bytes]:
-        count = await self._renderer.page_count(data)
-        if count > self._limits.max_pdf_pages:
-            raise _too_many(f"The PDF has {count} pages", self._limits.max_pdf_pages, param)
-        return [(await self._renderer.render(data, index, self._dpi)).jpeg for index in range(count)]
+        async with self._renderer.open(data) as document:
+            count = document.page_count
+            if count > self._limits.max_pdf_pages:
+                raise _too_many(f"The PDF has {count} pages", self._limits.max_pdf_pages, param)
+            return [(await document.render(index, self._dpi)).jpeg for index in range(count)]
 
     async def close(self) -> None:
         """Stop the processes that draw PDF pages."""
