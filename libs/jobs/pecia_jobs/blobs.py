@@ -48,6 +48,7 @@ _CHUNK_BYTES = 1 << 20
 _BATCH = 1000
 _CONNECT_S = 5
 _STANDSTILL_S = 30
+_NO_BUCKET = "NoSuchBucket"  # to a reader it looks like a blob that is not there
 _RETRIES = 4
 _FIRST_WAIT = timedelta(milliseconds=100)
 _LONGEST_WAIT = timedelta(seconds=2)
@@ -199,7 +200,8 @@ class Blobs:
         try:
             yield
         except FileNotFoundError as error:
-            if self._folder is not None and not self._folder.is_dir():
+            bucket_away = self._folder is None and _NO_BUCKET in str(error)
+            if bucket_away or (self._folder is not None and not self._folder.is_dir()):
                 raise _unavailable() from error
             raise NotFound("The blob is not there: it was deleted.") from error
         except (BaseError, OSError) as error:
