@@ -8,7 +8,7 @@ from pecia_core.kinds import check_claim
 from pecia_core.upload import Upload
 from starlette.requests import Request
 
-from pecia_gateway.intake.parts import BrokenBody, Part, PartLimits, read_parts
+from pecia_gateway.intake.parts import BrokenBody, Part, PartLimits, Spill, read_parts
 from pecia_gateway.settings import LimitSettings
 
 _FILE_FIELDS = ("file", "files", "files[]")
@@ -37,6 +37,14 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class DocumentForm:
+    """A document's first bytes and names, and the last value of each text field."""
+
+    head: Upload
+    fields: dict[str, str]
+
+
 async def read_form(request: Request, limits: UploadLimits) -> Form:
     """Read a multipart body.
 
@@ -45,6 +53,36 @@ async def read_form(request: Request, limits: UploadLimits) -> Form:
         InvalidRequest: the body is broken, or holds no file.
         TooLarge: the only file, or the number of files, is over the limits.
     """
+    return _taken(await _parts(request, limits), limits)
+
+
+async def read_uploads(request: Request, limits: UploadLimits) -> list[Upload]:
+    """The files of a multipart body; raises as `read_form` does."""
+    return (await read_form(request, limits)).uploads
+
+
+async def read_document(request: Request, limits: UploadLimits, spill: Spill) -> DocumentForm:
+    """Read a multipart body whose only file is a document of any length: its bytes are in `spill` then.
+
+    Raises:
+        UnsupportedDocument, InvalidRequest, TooLarge: as `read_form` does, and where it holds two files.
+    """
+    parts = await _parts(request, limits, spill)
+    files = [part for part in parts if part.filename is not None and part.name in _FILE_FIELDS]
+    if not files:
+        raise _no_file()
+    if spill.size > limits.max_file_bytes:
+        raise TooLarge(
+            f"The document has more than the {limits.max_file_bytes:,} bytes allowed. Split it, or send "
+            "scans of fewer dots per inch.",
+            param="file",
+        )
+    upload = Upload(spill.head, files[0].media_type, files[0].filename or "")
+    check_claim(upload, param="file")
+    return DocumentForm(upload, _texts(parts))
+
+
+async def _parts(request: Request, limits: UploadLimits, spill: Spill | None = None) -> list[Part]:
     content_type = request.headers.get("content-type", "")
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type != "multipart/form-data":
@@ -54,15 +92,9 @@ async def read_form(request: Request, limits: UploadLimits) -> Form:
         )
     bounds = PartLimits(limits.max_parts, limits.max_file_bytes, _MAX_FIELD_BYTES)
     try:
-        parts = await read_parts(content_type, request.stream(), bounds)
+        return await read_parts(content_type, request.stream(), bounds, spill)
     except BrokenBody as error:
         raise InvalidRequest(f"The multipart body is broken: {error}.") from error
-    return _taken(parts, limits)
-
-
-async def read_uploads(request: Request, limits: UploadLimits) -> list[Upload]:
-    """The files of a multipart body; raises as `read_form` does."""
-    return (await read_form(request, limits)).uploads
 
 
 def _taken(parts: list[Part], limits: UploadLimits) -> Form:
@@ -72,11 +104,7 @@ def _taken(parts: list[Part], limits: UploadLimits) -> Form:
         if part.name in _FILE_FIELDS and part.filename is not None
     ]
     if not uploads:
-        raise InvalidRequest(
-            "The form holds no file: send it in the field 'file'.",
-            code="missing_required_parameter",
-            param="file",
-        )
+        raise _no_file()
     if len(uploads) > limits.max_files:
         raise TooLarge(
             f"The form holds {len(uploads)} files; at most {limits.max_files} are read at once.",
@@ -85,8 +113,19 @@ def _taken(parts: list[Part], limits: UploadLimits) -> Form:
         )
     if len(uploads) == 1:  # of several files each has an outcome of its own, later
         _check(uploads[0], limits.max_file_bytes)
-    fields = {part.name: part.data.decode("utf-8", "replace") for part in parts if part.filename is None}
-    return Form(uploads, fields)
+    return Form(uploads, _texts(parts))
+
+
+def _texts(parts: list[Part]) -> dict[str, str]:
+    return {part.name: part.data.decode("utf-8", "replace") for part in parts if part.filename is None}
+
+
+def _no_file() -> InvalidRequest:
+    return InvalidRequest(
+        "The form holds no file: send it in the field 'file'.",
+        code="missing_required_parameter",
+        param="file",
+    )
 
 
 def _check(upload: Upload, max_bytes: int) -> None:

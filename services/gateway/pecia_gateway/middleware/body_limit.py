@@ -1,6 +1,7 @@
 """A limit on request bodies that holds while they are read, not after."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
 
@@ -38,12 +39,14 @@ class BodyBudget:
 class BodyBounds:
     """What one body may be: bytes, and seconds it may stand still.
 
-    Over `idle_s` all in all, it has to come with at least `least_rate` bytes a second.
+    `buffered` = the route keeps it in memory; otherwise it is written away as it comes, and takes nothing
+    from the budget. Over `idle_s` all in all, it has to come with at least `least_rate` bytes a second.
     A refused client that is still sending is listened to for `drain_s` and `drain_bytes` more: a
     connection closed with bytes unread is reset, and the client would never see the refusal.
     """
 
     max_bytes: int
+    buffered: bool = True
     idle_s: float = 30.0
     least_rate: float = 1024.0
     drain_s: float = 10.0
@@ -53,10 +56,19 @@ class BodyBounds:
 class BodyLimit:
     """Counts a body while it arrives and refuses what is too large, before anything is kept."""
 
-    def __init__(self, app: ASGIApp, *, bounds: BodyBounds, budget: BodyBudget, respond: Respond) -> None:
-        """Wrap `app`."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        bounds: BodyBounds,
+        budget: BodyBudget,
+        respond: Respond,
+        exceptions: Mapping[str, BodyBounds] | None = None,
+    ) -> None:
+        """Wrap `app`. `exceptions` = paths whose bodies have other bounds."""
         self._app = app
         self._bounds = bounds
+        self._exceptions = exceptions or {}
         self._budget = budget
         self._respond = respond
 
@@ -66,11 +78,12 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        gate = _Gate(self._bounds, self._budget, self._respond, (scope, receive, send))
+        bounds = self._exceptions.get(scope["path"], self._bounds)
+        gate = _Gate(bounds, self._budget, self._respond, (scope, receive, send))
         declared = headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > self._bounds.max_bytes:
+        if declared.isdecimal() and int(declared) > bounds.max_bytes:
             gate.awaited = headers.get("expect", "").lower() == "100-continue"
-            await gate.refuse(_too_large(self._bounds.max_bytes))
+            await gate.refuse(_too_large(bounds.max_bytes))
         else:
             await self._serve(gate, scope)
         await gate.close()
@@ -81,7 +94,7 @@ class BodyLimit:
         except ClientDisconnect:
             return  # nobody is left to answer, or the refusal was the answer
         finally:
-            self._budget.give_back(gate.taken)
+            self._budget.give_back(gate.held)
 
 
 class _Gate:
@@ -99,6 +112,7 @@ class _Gate:
         self._began = monotonic()
         self._open = False  # a refusal is out, its end is not
         self.taken = 0
+        self.held = 0  # of the budget
         self.refused = False
         self.awaited = False  # the client waits for our leave before it sends the body
 
@@ -124,10 +138,12 @@ class _Gate:
         self._complete = not message.get("more_body", False)
         if self.taken + count > self._bounds.max_bytes:
             return await self.refuse(_too_large(self._bounds.max_bytes))
-        if not self._budget.take(count):
-            return await self.refuse(
-                Overloaded("The requests being read fill the memory set aside for them.", retry_after=1)
-            )
+        if self._bounds.buffered:
+            if not self._budget.take(count):
+                return await self.refuse(
+                    Overloaded("The requests being read fill the memory set aside for them.", retry_after=1)
+                )
+            self.held += count
         self.taken += count
         return message
 
@@ -173,6 +189,6 @@ class _Gate:
 
 def _too_large(limit: int) -> TooLarge:
     return TooLarge(
-        f"The request body is over the limit of {limit:,} bytes. Send fewer or smaller pictures.",
+        f"The request body is over the limit of {limit:,} bytes. Send fewer or smaller files.",
         code="request_too_large",
     )
