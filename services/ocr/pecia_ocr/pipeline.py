@@ -71,7 +71,7 @@ class Pipeline:
         began = monotonic()
         left = asker.remaining_s
         budget = self._timeout_s if left is None else min(self._timeout_s, left)
-        page = replace(page, options=cleaned(page.options))
+        page = replace(page, options=cleaned(page.options), tenant=asker.tenant)
         self._admission.check_picture(page)
         choice = self.registry.choose(page.options)
         ticket = await self._results.ticket(page, choice.lane.info, asker.tenant, asker.cache)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -17,9 +18,11 @@ from pecia.ocr.v1 import ocr_pb2, ocr_pb2_grpc
 from pecia_core.errors import PeciaError
 from pecia_core.recognition import Delta, RecognizeOptions, Sampling
 from pecia_core.vocabulary import FinishReason, ModelSize, TaskType
-from pecia_ocr.engines.base import CancelToken, EngineEvent, Finished, Interrupted, Pixels
+from pecia_ocr.engines.base import CancelToken, EngineEvent, Finished, Interrupted, Pixels, tenant
 from pecia_ocr.engines.deepseek import rehearsal, testing
 from pecia_ocr.engines.deepseek.engine import DeepseekEngine, _fitting
+from pecia_ocr.engines.deepseek.tickets import Request
+from pecia_ocr.engines.deepseek.views import plan_views
 from pecia_ocr.server import OcrServer
 from pecia_ocr.settings import Settings
 from pecia_ocr.testing import running
@@ -86,6 +89,19 @@ def test_a_page_is_read_and_counted(engine: DeepseekEngine, size: ModelSize, ima
     assert usage.image_tokens == image_tokens
     assert usage.prompt_tokens > image_tokens + 1
     assert 1 <= usage.completion_tokens <= 12
+
+
+def test_a_page_is_its_tenants(engine: DeepseekEngine) -> None:
+    """Tenants take turns at the slots: the scheduler hears whose page it is."""
+
+    def asked() -> Request:
+        tenant.set("acme")
+        assert engine._ready is not None
+        loaded = engine._ready.loaded
+        plan = plan_views(256, 256, ModelSize.TINY, loaded.profile)
+        return engine._request(loaded, page(), RecognizeOptions(), plan)
+
+    assert copy_context().run(asked).tenant == "acme"
 
 
 def test_length_is_told(engine: DeepseekEngine) -> None:

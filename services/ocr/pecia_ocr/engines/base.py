@@ -1,6 +1,7 @@
 """The contract of an engine: one page at a time, events as they come, stoppable between lines."""
 
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
 from typing import Protocol
@@ -13,6 +14,8 @@ from pecia_core.vocabulary import EngineName, FinishReason, ModelSize, TaskType
 
 # Height x width x 3, RGB, as it stands after its EXIF rotation.
 Pixels = NDArray[np.uint8]
+# Whose page the thread reads: engines that read several at once let tenants take turns.
+tenant: ContextVar[str] = ContextVar("tenant", default="")
 
 
 class Interrupted(Exception):

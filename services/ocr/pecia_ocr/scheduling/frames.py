@@ -43,6 +43,7 @@ class Read(msgspec.Struct, frozen=True, tag=True):
     options: RecognizeOptions
     request_id: str = ""
     raw: RawShape | None = None
+    tenant: str = ""
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):

@@ -48,6 +48,7 @@ class PageInput:
     options: RecognizeOptions
     request_id: str = ""
     raw: frames.RawShape | None = None
+    tenant: str = ""
 
 
 class WorkerProcess:
@@ -136,7 +137,8 @@ class WorkerProcess:
         self._inboxes[call_id] = inbox
         self._idle.clear()
         try:
-            await self._send(frames.Read(call_id, page.options, page.request_id, page.raw), page.data)
+            read = frames.Read(call_id, page.options, page.request_id, page.raw, page.tenant)
+            await self._send(read, page.data)
             async for frame in inbox.frames():
                 yield frame
         finally:

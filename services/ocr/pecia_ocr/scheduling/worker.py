@@ -22,7 +22,7 @@ from pecia_core.vocabulary import EngineName
 
 from pecia_ocr import decoding
 from pecia_ocr.engines import catalogue
-from pecia_ocr.engines.base import Broken, CancelToken, Engine, Interrupted
+from pecia_ocr.engines.base import Broken, CancelToken, Engine, Interrupted, tenant
 from pecia_ocr.reading import read_page
 from pecia_ocr.scheduling import frames
 
@@ -115,6 +115,7 @@ class Worker:
 
     def _answer(self, engine: Engine, read: frames.Read, payload: bytes) -> None:
         request_id.set(read.request_id)
+        tenant.set(read.tenant)
         try:
             self._line.send(self._outcome(engine, read, payload))
         finally:

@@ -14,7 +14,7 @@ from pecia_core.errors import EngineFailed, InvalidRequest, Unavailable
 from pecia_core.recognition import RecognizeOptions, Usage
 from pecia_core.vocabulary import EngineName, FinishReason, Priority, TaskType
 
-from pecia_ocr.engines.base import Broken, CancelToken, EngineEvent, EngineInfo, Finished, Pixels
+from pecia_ocr.engines.base import Broken, CancelToken, EngineEvent, EngineInfo, Finished, Pixels, tenant
 from pecia_ocr.engines.deepseek.answer import Answer
 from pecia_ocr.engines.deepseek.guard import is_blank
 from pecia_ocr.engines.deepseek.kv import token_bytes
@@ -170,7 +170,7 @@ class DeepseekEngine:
             repetition_penalty=sampling.repetition_penalty,
             ngram=profile.ngram,
             priority=_URGENCY[options.priority],
-            tenant="",
+            tenant=tenant.get(),
             deadline=None,
         )
 
