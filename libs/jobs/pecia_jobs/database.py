@@ -6,10 +6,11 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pecia_core.errors import Unavailable
-from sqlalchemy import event, make_url, text
+from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from pecia_jobs import migrations
@@ -43,17 +44,19 @@ class Database:
         """Connect later, when something is asked.
 
         Args:
-            url: `sqlite+aiosqlite:///PATH` or `postgresql+asyncpg://...`.
+            url: `sqlite:///PATH` or `postgresql://...`, with or without the names of our drivers.
             pool_size: connections at most; SQLite has one for writing beside them.
             patience_s: seconds a database may be away before callers are told.
         """
-        self.sqlite = make_url(url).get_backend_name() == "sqlite"
+        address = _address(url)
+        self.sqlite = address.get_backend_name() == "sqlite"
         self._patience_s = patience_s
         if self.sqlite:
-            self._writer = _sqlite_engine(url, "IMMEDIATE", pool_size=1)
-            self._reader = _sqlite_engine(url, "DEFERRED", pool_size=pool_size)
+            Path(address.database or "").parent.mkdir(parents=True, exist_ok=True)
+            self._writer = _sqlite_engine(address, "IMMEDIATE", pool_size=1)
+            self._reader = _sqlite_engine(address, "DEFERRED", pool_size=pool_size)
         else:
-            self._writer = self._reader = _postgres_engine(url, pool_size)
+            self._writer = self._reader = _postgres_engine(address, pool_size)
 
     def transaction(self, *, write: bool) -> AbstractAsyncContextManager[AsyncConnection]:
         """One try of one transaction, committed at the end. Everything goes through here."""
@@ -128,7 +131,21 @@ class Database:
             pause = min(2 * pause, _LAST_PAUSE_S)
 
 
-def _postgres_engine(url: str, pool_size: int) -> AsyncEngine:
+def _address(url: str) -> URL:
+    """With our drivers, whatever other programs call them; `sslmode` as asyncpg wants it."""
+    scheme, _, rest = url.partition("://")
+    driver = {
+        "sqlite": "sqlite+aiosqlite",
+        "postgres": "postgresql+asyncpg",
+        "postgresql": "postgresql+asyncpg",
+    }
+    address = make_url(f"{driver.get(scheme, scheme)}://{rest}")
+    if "sslmode" in address.query:
+        address = address.update_query_dict({"ssl": address.query["sslmode"]})
+    return address.difference_update_query(["sslmode", "channel_binding"])
+
+
+def _postgres_engine(url: URL, pool_size: int) -> AsyncEngine:
     return create_async_engine(
         url,
         hide_parameters=True,
@@ -139,7 +156,7 @@ def _postgres_engine(url: str, pool_size: int) -> AsyncEngine:
     )
 
 
-def _sqlite_engine(url: str, begin: str, pool_size: int) -> AsyncEngine:
+def _sqlite_engine(url: URL, begin: str, pool_size: int) -> AsyncEngine:
     engine = create_async_engine(
         url,
         hide_parameters=True,

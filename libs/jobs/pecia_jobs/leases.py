@@ -65,7 +65,7 @@ class Leases:
 
     async def beat(self, worker: str, tokens: Iterable[str]) -> set[str]:
         """Renew the leases of exactly these tokens; gives those that still hold. `worker` is remembered."""
-        if not (sent := _pages(tokens)):
+        if not (sent := _ours(tokens)):
             return set()
         chosen = (
             select(page.c.id)
@@ -85,7 +85,7 @@ class Leases:
 
     async def held(self, tokens: Iterable[str]) -> set[str]:
         """Which of these leases still hold; nothing is renewed."""
-        if not (sent := _pages(tokens)):
+        if not (sent := _ours(tokens)):
             return set()
         query = select(page.c.lease_token).where(*_still(sent))
         return await self._database.reading(lambda connection: _tokens(connection, query))
@@ -117,7 +117,7 @@ class Leases:
 
     async def release(self, tokens: Iterable[str]) -> None:
         """Give pages back that cannot be ended here: others may take them at once, and no attempt counts."""
-        if sent := _pages(tokens):
+        if sent := _ours(tokens):
             await self._database.changing(lambda connection: outcomes.release(connection, sent))
 
     async def finish(self, lease: Lease, state: JobState, *, stored: int = 0, error: str = "") -> bool:
@@ -146,14 +146,14 @@ class Leases:
         return await self._database.reading(lambda connection: claiming.any_due(connection, self._unset))
 
 
-def _pages(tokens: Iterable[str]) -> dict[int, str]:
-    """Page id -> token; what is no token of ours is left out."""
-    return {page_id: token for token in tokens if (page_id := page_id_of(token))}
+def _ours(tokens: Iterable[str]) -> set[str]:
+    """What is no token of ours is left out."""
+    return {token for token in tokens if page_id_of(token)}
 
 
-def _still(sent: dict[int, str]) -> tuple[ColumnElement[bool], ...]:
-    held = page.c.lease_token.in_(list(sent.values()))
-    return page.c.id.in_(list(sent)), held, page.c.state == PageState.LEASED
+def _still(sent: set[str]) -> tuple[ColumnElement[bool], ...]:
+    ids = {page_id_of(token) for token in sent}
+    return page.c.id.in_(ids), page.c.lease_token.in_(sent), page.c.state == PageState.LEASED
 
 
 async def _tokens(connection: AsyncConnection, statement: Select[tuple[str | None]] | Update) -> set[str]:

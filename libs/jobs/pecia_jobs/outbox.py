@@ -33,9 +33,7 @@ _due = (
 _CLAIM = (
     update(outbox)
     .where(outbox.c.id.in_(select(_due.c.id)))
-    .values(
-        due=Now() + bindparam("lease_s"), attempts=outbox.c.attempts + 1, lease_token=RandomHex()
-    )
+    .values(due=Now() + bindparam("lease_s"), attempts=outbox.c.attempts + 1, lease_token=RandomHex())
     .returning(*outbox.c)
 )
 

@@ -64,11 +64,11 @@ async def pages_of(connection: AsyncConnection, page_ids: Collection[int]) -> Se
 async def record(connection: AsyncConnection, results: Sequence[PageResult]) -> set[str]:
     """Results of pages whose leases hold; gives the tokens that count, now or since before."""
     tallies = await counting.held(connection, {result.lease.job_id for result in results})
-    by_page = {page_id_of(result.lease.token): result for result in results}
+    by_token = {result.lease.token: result for result in results}
     done, recorded, touched = [], set(), {}
-    for row in await pages_of(connection, by_page):
-        result = by_page[row.id]
-        if row.lease_token != result.lease.token or row.state not in {PageState.LEASED, PageState.DONE}:
+    for row in await pages_of(connection, {page_id_of(token) for token in by_token}):
+        result = by_token.get(row.lease_token)
+        if result is None or row.state not in {PageState.LEASED, PageState.DONE}:
             continue
         recorded.add(row.lease_token)
         if row.state == PageState.LEASED:
@@ -135,12 +135,13 @@ async def fail_for_good(connection: AsyncConnection, tally: Tally, row: AnyRow, 
         await ending.end(connection, tally, JobState.FAILED, failure.message)
 
 
-async def release(connection: AsyncConnection, tokens: Mapping[int, str]) -> None:
-    """Pages (by id) whose leases hold go back to the queue, the attempt not counted."""
-    tallies = await held_by_pages(connection, tokens)
+async def release(connection: AsyncConnection, tokens: Collection[str]) -> None:
+    """Pages whose leases hold go back to the queue, the attempt not counted."""
+    page_ids = {page_id_of(token) for token in tokens}
+    tallies = await held_by_pages(connection, page_ids)
     mine: dict[str, list[int]] = {}
-    for row in await pages_of(connection, tokens):
-        if row.state == PageState.LEASED and row.lease_token == tokens[row.id]:
+    for row in await pages_of(connection, page_ids):
+        if row.state == PageState.LEASED and row.lease_token in tokens:
             mine.setdefault(row.job_id, []).append(row.id)
     await give_back(connection, tallies, mine, attempts=page.c.attempts - 1)
     await counting.written(connection, [tallies[job_id] for job_id in mine])

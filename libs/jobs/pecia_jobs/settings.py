@@ -14,6 +14,59 @@ def state_folder() -> Path:
     return Path(home).expanduser() / "pecia" / "jobs"
 
 
+class DatabaseSettings(BaseModel):
+    """Where jobs are written down."""
+
+    url: SecretStr = Field(
+        SecretStr(""),
+        json_schema_extra={"seed_name": "DATABASE_URL", "default_text": f"`{_STATE}/jobs.sqlite3`"},
+        description="`postgresql://user:password@host/name`, or `sqlite:///PATH` on one machine alone: never "
+        "on a network's file system. Empty = a file in the state folder.",
+    )
+    pool_size: int = Field(5, ge=1, description="Connections a process has at most.")
+    patience_s: float = Field(
+        30.0, ge=0, description="Seconds the database may be away before callers are told."
+    )
+
+    @property
+    def place(self) -> str:
+        """The address that counts."""
+        return self.url.get_secret_value() or f"sqlite:///{state_folder() / 'jobs.sqlite3'}"
+
+
+class JobSettings(BaseModel):
+    """How pages are shared out, and how long jobs stay."""
+
+    lease_s: float = Field(
+        30.0,
+        ge=1,
+        description="Seconds after which a page goes to others when its worker is silent. It is renewed "
+        "three times meanwhile.",
+    )
+    max_attempts: int = Field(5, ge=1, description="Tries of a page before it counts as failed.")
+    tenant_max_running: int = Field(
+        2**31 - 1, ge=1, description="Pages of one tenant that may be read at the same time."
+    )
+    max_storage_mb: int = Field(
+        10_240,
+        gt=0,
+        json_schema_extra={"seed_name": "MAX_JOB_STORAGE_MB"},
+        description="Mebibytes of all jobs together; beyond it the oldest ended ones are deleted.",
+    )
+    max_count: int = Field(
+        1000,
+        gt=0,
+        json_schema_extra={"seed_name": "MAX_JOB_COUNT"},
+        description="Jobs that are kept; beyond it the oldest ended ones are deleted.",
+    )
+    max_age_hours: float = Field(
+        168.0,
+        gt=0,
+        json_schema_extra={"seed_name": "MAX_JOB_AGE_HOURS"},
+        description="Hours after its end at which a job is deleted.",
+    )
+
+
 class BlobSettings(BaseModel):
     """Where documents and results lie."""
 

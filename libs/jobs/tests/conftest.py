@@ -1,17 +1,14 @@
-"""Both databases: every test that asks for `database` runs on each."""
+"""Both databases: every test with `database` runs on each, and leaves everything fitting together."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from pecia_jobs.database import Database
 from pecia_jobs.leases import Leases
-from pecia_jobs.model import NewJob
 from pecia_jobs.store import Store
-from pecia_jobs.testing import NoPostgres, PostgresServer, postgres, sqlite_url
-
-TEMPLATE = "pecia_template"
+from pecia_jobs.testing import NoPostgres, PostgresServer, audit, postgres, sqlite_url
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +18,7 @@ def server() -> Iterator[PostgresServer]:
         with postgres() as running:
             yield running
     except NoPostgres as missing:
-        if os.environ.get("CI"):  # noqa: TID251 - where nothing may be left out
+        if os.environ.get("CI"):  # noqa: TID251 - there nothing may be left out
             pytest.fail(str(missing))
         pytest.skip(str(missing))
 
@@ -41,6 +38,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     made = Database(database_url)
     await made.migrate()
     yield made
+    assert await audit(made) == []
     await made.close()
 
 
@@ -52,28 +50,11 @@ def store(database: Database) -> Store:
 
 @pytest.fixture
 def leases(database: Database) -> Leases:
-    """Over that database; they lapse after two seconds."""
-    return Leases(database, lease_s=2.0, max_attempts=3)
+    """Over that database; they lapse only where a test says so, and three attempts are enough."""
+    return Leases(database, lease_s=60.0, max_attempts=3)
 
 
 @pytest.fixture
-def new_job() -> Callable[..., NewJob]:
-    """Jobs by number: `new_job(1, pages=3, tenant="a")`."""
-    return make_job
-
-
-def make_job(number: int, pages: int = 1, **other: object) -> NewJob:
-    """A job to be made."""
-    values: dict[str, object] = {
-        "id": f"scan.pdf_20260101_000000_{number:08x}",
-        "tenant": "anna",
-        "filename": "scan.pdf",
-        "media_type": "application/pdf",
-        "input_key": "anna/scan/input.pdf",
-        "input_sha256": "0" * 64,
-        "input_bytes": 1000,
-        "page_numbers": tuple(range(1, pages + 1)),
-        "document_pages": pages,
-        "idempotency_digest": f"digest-{number}",
-    }
-    return NewJob(**(values | other))  # type: ignore[arg-type]
+def hasty(database: Database) -> Leases:
+    """The same, but leases lapse as soon as they are made."""
+    return Leases(database, lease_s=0.0, max_attempts=3)
