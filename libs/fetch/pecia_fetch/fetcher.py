@@ -1,101 +1,18 @@
-"""The one place that opens a caller's URL: looked up once, pinned, bounded, each redirect checked again."""
+"""Pictures that callers name by URL: looked up once, pinned, bounded, each redirect checked again."""
 
 import asyncio
-import socket
-import ssl
-from collections.abc import Awaitable, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, partial
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin
 
-import certifi
 import httpcore
 from pecia_core.errors import InvalidRequest, Overloaded, PeciaError, TooLarge
 from pecia_core.upload import Upload
 
-from pecia_fetch.addresses import AllowedAddresses
+from pecia_fetch.guard import TROUBLE, Guard, Refused, Resolve, without_fragment
 from pecia_fetch.settings import FetchSettings
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _OK = 200
-_PORTS = {"https": 443, "http": 80}
 _HEADERS = [("User-Agent", "pecia"), ("Accept", "image/*, application/pdf"), ("Accept-Encoding", "identity")]
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-
-
-class NameService:
-    """Looks names up as the system does, in threads of its own: a slow name must not hold up others' work."""
-
-    def __init__(self, threads: int) -> None:
-        """Start no thread yet."""
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="look-up")
-
-    async def look_up(self, host: str, port: int) -> list[str]:
-        """Every address of a name; decimal and hexadecimal forms of addresses are names as well.
-
-        Raises:
-            OSError: it has none.
-        """
-        asked = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-        try:
-            found = await asyncio.get_running_loop().run_in_executor(self._threads, asked)
-        except UnicodeError as error:  # labels that no name can have
-            raise OSError(f"not a name: {error}") from error
-        return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-    def close(self) -> None:
-        """Look nothing up any more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-class _Refused(Exception):
-    """An address that may not be asked."""
-
-
-class _PinnedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to the very address that was checked, whatever the name says a moment later."""
-
-    def __init__(self, allowed: AllowedAddresses, resolve: Resolve, ports: Iterable[int]) -> None:
-        self._allowed = allowed
-        self._resolve = resolve
-        self._ports = set(ports)
-        self._backend = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        addresses = await self._resolve(host, port)
-        # One private address among public ones is an attack, not an alternative.
-        if not addresses or not all(self._may(host, address, port) for address in addresses):
-            raise _Refused
-        *others, last = addresses
-        for address in others:
-            try:
-                return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue  # a name with two families, of which this machine has one
-        return await self._backend.connect_tcp(last, port, timeout, local_address, socket_options)
-
-    def _may(self, host: str, address: str, port: int) -> bool:
-        if self._allowed.names_private(host, address):
-            return True
-        return port in self._ports and self._allowed.allows(host, address)
-
-    async def connect_unix_socket(
-        self,
-        path: str,  # noqa: ARG002 - never a path
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - httpcore's signature
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002 - same
-    ) -> httpcore.AsyncNetworkStream:
-        raise _Refused
-
-    async def sleep(self, seconds: float) -> None:
-        await self._backend.sleep(seconds)
 
 
 class Fetcher:
@@ -112,13 +29,11 @@ class Fetcher:
         self._settings = settings
         self._max_bytes = max_bytes
         self._room = asyncio.Semaphore(settings.max_concurrent)
-        self._names = NameService(settings.max_concurrent)
-        allowed = AllowedAddresses(settings.allowed_private_hosts)
-        self._backend = _PinnedBackend(allowed, resolve or self._names.look_up, settings.allowed_ports)
+        self._guard = Guard(settings, settings.max_concurrent, resolve)
 
     def close(self) -> None:
         """Fetch nothing any more."""
-        self._names.close()
+        self._guard.close()
 
     async def fetch(self, url: str, *, param: str) -> Upload:
         """The file behind a URL.
@@ -138,23 +53,14 @@ class Fetcher:
             if not began:
                 raise Overloaded("Too many pictures are being downloaded.", retry_after=1) from None
             raise _failed(f"took longer than {self._settings.timeout_s:g} s", param) from None
-        except _Refused:
-            raise _not_allowed("its address is not a public one, or its port is not allowed", param) from None
-        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as error:
+        except Refused as refused:
+            raise _not_allowed(str(refused), param) from None
+        except TROUBLE as error:
             raise _failed("could not be downloaded", param) from error
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        """Made when first needed: reading the authorities takes a tenth of a second."""
-        own = self._settings.ca_file
-        context = ssl.create_default_context(cafile=str(own) if own else None)
-        if not context.get_ca_certs():  # the smallest images have no authorities
-            context.load_verify_locations(certifi.where())
-        return context
 
     async def _follow(self, url: str, param: str) -> Upload:
         for _ in range(self._settings.max_redirects + 1):
-            answer = await self._ask(self._checked(url, param), param)
+            answer = await self._ask(self._guard.checked(url), param)
             if isinstance(answer, Upload):
                 return answer
             url = urljoin(url, answer)
@@ -167,12 +73,9 @@ class Fetcher:
             "read": self._settings.timeout_s,
             "pool": self._settings.timeout_s,
         }
-        url, headers = _without_fragment(parts), [("Host", parts.netloc), *_HEADERS]
-        # A pool of its own for each hop: no connection, and so no pinned address, outlives it.
+        url, headers = without_fragment(parts), [("Host", parts.netloc), *_HEADERS]
         async with (
-            httpcore.AsyncConnectionPool(
-                ssl_context=self._tls if parts.scheme == "https" else None, network_backend=self._backend
-            ) as pool,
+            self._guard.pool(parts) as pool,
             pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as response,
         ):
             said = {name.lower(): value.decode("latin-1") for name, value in response.headers}
@@ -194,30 +97,6 @@ class Fetcher:
             if len(data) > self._max_bytes:
                 raise too_large
         return bytes(data)
-
-    def _checked(self, url: str, param: str) -> SplitResult:
-        """The parts of a URL that may be asked.
-
-        Raises:
-            InvalidRequest: scheme, host or user information are not as they should be.
-        """
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            raise _not_allowed("it is not a URL", param) from None
-        schemes = {"https", "http"} if self._settings.allow_http else {"https"}
-        if parts.scheme not in schemes:
-            raise _not_allowed(f"only {' and '.join(sorted(schemes))} and data URLs are fetched", param)
-        if not url.isascii():
-            raise _not_allowed("other characters than ASCII have to be encoded in it", param)
-        if not parts.hostname or port == 0 or parts.username is not None:
-            raise _not_allowed("it needs a plain host name", param)
-        return parts
-
-
-def _without_fragment(parts: SplitResult) -> str:
-    return parts._replace(fragment="").geturl()
 
 
 def _not_allowed(why: str, param: str) -> PeciaError:
