@@ -164,6 +164,7 @@ ERROR_CODES: dict[str, type[PeciaError]] = {
     "draining": Unavailable,
     "store_unavailable": Unavailable,
     "webhook_unreachable": Unavailable,
+    "webhooks_off": Unavailable,
     "inference_timeout": DeadlineExceeded,
     "cancelled": Cancelled,
     "gpu_out_of_memory": OutOfMemory,

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from pecia_core.settings import CommaList
+from pecia_fetch.settings import PostSettings
 from pydantic import BaseModel, Field, SecretStr
 
 _STATE = "${XDG_STATE_HOME:-~/.local/state}/pecia/jobs"
@@ -109,3 +111,60 @@ class BlobSettings(BaseModel):
         if self.url:
             return self.url
         return f"s3://{self.bucket}/pecia-jobs" if self.bucket else str(state_folder() / "blobs")
+
+
+class WebhookSettings(PostSettings):
+    """Messages to callers' own addresses when their jobs end, and to others that are named here."""
+
+    signing_keys: CommaList = Field(
+        (),
+        repr=False,
+        description="Comma-separated secrets of at least 32 characters, newest first, from which every "
+        "tenant's own are derived. To replace one, put a new one in front and take the old one away when its "
+        "receivers know the new. The gateway and all workers need the same. Empty = the keys file.",
+    )
+    keys_file: Path = Field(
+        default_factory=lambda: state_folder() / "webhook.keys",
+        json_schema_extra={"default_text": f"`{_STATE}/webhook.keys`"},
+        description="File with the same, one on a line, newest first. With SQLite it is made where it is not "
+        "there; services on several machines need it from you.",
+    )
+    per_receiver: int = Field(
+        4,
+        ge=1,
+        description="Messages on their way to one receiver at once: a slow one holds up its own only.",
+    )
+
+
+class ReviewSettings(BaseModel):
+    """The service where people look at documents that were read with little confidence."""
+
+    api_url: str = Field(
+        "",
+        json_schema_extra={"seed_name": "BULI2_API_URL"},
+        description="Address of the review service, which may be a private one; empty = there is none.",
+    )
+    api_path: str = Field("/internal/reviews", description="Where it takes reviews, under its address.")
+    api_key: SecretStr = Field(
+        SecretStr(""),
+        json_schema_extra={"seed_name": "BULI2_API_KEY"},
+        description="Sent to it as a bearer token; empty = none.",
+    )
+    callback_url: str = Field(
+        "",
+        json_schema_extra={"seed_name": "BULI2_CALLBACK_URL"},
+        description="Address under which it reaches this gateway. `/v1/reviews/{id}` is added, or, where the "
+        "address has a path already, `/{id}`.",
+    )
+    signature_secret: SecretStr = Field(
+        SecretStr(""),
+        json_schema_extra={"seed_name": "BULI2_SIGNATURE_SECRET"},
+        description="Shared with it: signs its callbacks. Empty = callbacks are refused.",
+    )
+    auto_approve_score: float = Field(
+        85.0,
+        ge=0,
+        le=100,
+        json_schema_extra={"seed_name": "AI_SCORE_THRESHOLD_AUTO_APPROVE"},
+        description="Per cent of confidence below which a document is looked at by people.",
+    )
