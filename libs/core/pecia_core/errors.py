@@ -155,6 +155,7 @@ ERROR_CODES: dict[str, type[PeciaError]] = {
     "job_page_not_ready": Conflict,
     "job_finished": Conflict,
     "idempotency_conflict": Conflict,
+    "review_decided": Conflict,
     "queue_full": Overloaded,
     "rate_limit_exceeded": Overloaded,
     "job_limit_reached": Overloaded,

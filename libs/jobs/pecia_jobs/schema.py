@@ -169,3 +169,18 @@ trash = Table(
     Column("once", Boolean, nullable=False, server_default=_NO),  # emptied, and to be looked at again
     Column("due", Double, nullable=False),
 )
+
+# One a job at most. It outlives the job: an answer may come when the job is forgotten.
+review = Table(
+    "review",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("job_id", Text, nullable=False, unique=True),
+    Column("tenant", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("score", Double),  # 0 to 100; NULL = not known
+    Column("status", Text, nullable=False),  # pending, approved, rejected
+    Column("notes", Text, nullable=False, server_default=_EMPTY),
+    Column("created", Double, nullable=False),
+    Column("decided", Double),
+)

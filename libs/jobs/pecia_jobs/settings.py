@@ -161,10 +161,3 @@ class ReviewSettings(BaseModel):
         json_schema_extra={"seed_name": "BULI2_SIGNATURE_SECRET"},
         description="Shared with it: signs its callbacks. Empty = callbacks are refused.",
     )
-    auto_approve_score: float = Field(
-        85.0,
-        ge=0,
-        le=100,
-        json_schema_extra={"seed_name": "AI_SCORE_THRESHOLD_AUTO_APPROVE"},
-        description="Per cent of confidence below which a document is looked at by people.",
-    )
