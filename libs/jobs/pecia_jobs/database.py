@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from pecia_jobs import migrations
 from pecia_jobs.expressions import Now
+from pecia_jobs.settings import DatabaseSettings
 from pecia_jobs.trouble import passes
 
 T = TypeVar("T")
@@ -129,6 +130,11 @@ class Database:
                 _log.warning("the job database is away", extra={"reason": type(error).__name__})
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
             pause = min(2 * pause, _LAST_PAUSE_S)
+
+
+def open_database(settings: DatabaseSettings) -> Database:
+    """The database the settings name. Nothing is asked of it yet."""
+    return Database(settings.place, pool_size=settings.pool_size, patience_s=settings.patience_s)
 
 
 def _address(url: str) -> URL:
