@@ -1,0 +1,179 @@
+"""The composition root: settings in, a running worker out."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from secrets import token_hex
+
+import uvicorn
+from pecia_core.pdf import PdfRenderer
+from pecia_dispatch import OcrClient
+from pecia_jobs.blobs import Blobs, open_blobs
+from pecia_jobs.database import Database, open_database
+from pecia_jobs.leases import UNLIMITED, Leases
+from pecia_jobs.store import Store
+from prometheus_client import CollectorRegistry
+
+from pecia_worker.assembly import Assembler
+from pecia_worker.documents import Documents
+from pecia_worker.health import Health
+from pecia_worker.housekeeping import Housekeeping
+from pecia_worker.metrics import Metrics
+from pecia_worker.page import Desk, read_page
+from pecia_worker.patience import Draining, Patience
+from pecia_worker.reading import Reader
+from pecia_worker.room import Room
+from pecia_worker.runner import Pace, Runner, Tasks
+from pecia_worker.settings import Settings, WorkerSettings
+from pecia_worker.specs import Specs
+
+_log = logging.getLogger(__name__)
+# Seconds the health server has for answers under way when all else has ended.
+_GOODBYE_S = 1
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a worker stands on."""
+
+    database: Database
+    blobs: Blobs
+    client: OcrClient
+
+
+class Worker:
+    """All parts of one worker, put together."""
+
+    def __init__(self, settings: Settings, world: World) -> None:
+        """Nothing runs yet."""
+        self._settings = settings
+        self._world = world
+        self._stopping = asyncio.Event()
+        self._has_tables = False
+        self.metrics = Metrics(CollectorRegistry())
+        self._patience = Patience(self.metrics, settings.worker.patience_s, self._stopping)
+        self._store = Store(world.database)
+        leases = Leases(
+            world.database,
+            settings.jobs.lease_s,
+            settings.jobs.max_attempts,
+            settings.jobs.tenant_max_running or UNLIMITED,
+        )
+        self._renderer = PdfRenderer(settings.render.workers, settings.render.limits())
+        self._documents = Documents(
+            world.blobs,
+            self._renderer,
+            self._patience,
+            most_bytes=settings.worker.documents_bytes,
+            folder=settings.worker.folder,
+        )
+        self._room = Room(world.client, settings.worker.max_concurrency)
+        self._runner = Runner(_name(settings.worker), leases, self._tasks(), self._room.pages, self.metrics)
+        self._housekeeping = Housekeeping(leases, self._store, self.metrics, settings.housekeeping)
+        self.health = Health(
+            store=self._store,
+            client=world.client,
+            metrics=self.metrics,
+            in_flight=lambda: self._runner.pages_in_flight,
+            working=lambda: self._has_tables,
+        )
+
+    def stop(self) -> None:
+        """Take nothing new, end what runs, give back what waits; called again, give everything back now."""
+        self._stopping.set()
+        self._runner.stop()
+
+    async def run(self) -> None:
+        """Until stopped.
+
+        Raises:
+            ExceptionGroup: a part failed unforeseen; whoever started this starts it again.
+        """
+        try:
+            await self._prepare()
+            async with asyncio.TaskGroup() as group:
+                beside = [group.create_task(part) for part in (self._room.watch(), self._housekeeping.run())]
+                await self._runner.run(self._pace())
+                for task in beside:
+                    task.cancel()
+        except Draining:
+            pass  # before there was anything to do
+        finally:
+            await self._documents.close()
+            await self._renderer.close()
+
+    async def _prepare(self) -> None:
+        """Bring the tables up to date, once the database is there."""
+        endless = Patience(self.metrics, float("inf"), self._stopping)
+        await endless.through("database", self._world.database.migrate)
+        self._has_tables = True
+        _log.info("the worker takes pages")
+
+    def _tasks(self) -> Tasks:
+        reader = Reader(self._world.client, self._patience, self._settings.ocr.timeout_s)
+        specs = Specs(self._store, self._patience)
+        desk = Desk(specs, self._documents, reader, self._world.blobs, self._patience, self.metrics)
+        assembler = Assembler(self._store, self._world.blobs, self._patience, self._settings.worker.folder)
+        return Tasks(read=partial(read_page, desk=desk), assemble=assembler.assemble)
+
+    def _pace(self) -> Pace:
+        worker = self._settings.worker
+        idle_s = worker.idle_s / 4 if self._world.database.sqlite else worker.idle_s
+        return Pace(worker.busy_s, idle_s, worker.watch_s, worker.drain_s)
+
+
+async def run(settings: Settings) -> None:
+    """Work until told to stop: SIGTERM or SIGINT once to end what runs, twice to give everything back now."""
+    async with _world(settings) as world:
+        worker = Worker(settings, world)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, worker.stop)
+        server = _Quiet(_http(worker.health, settings))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve())
+            await worker.run()
+            server.should_exit = True
+
+
+@asynccontextmanager
+async def _world(settings: Settings) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        database = open_database(settings.database)
+        stack.push_async_callback(database.close)
+        client = OcrClient(settings.ocr)
+        stack.push_async_callback(client.close)
+        yield World(database, open_blobs(settings.blobs), client)
+
+
+class _Quiet(uvicorn.Server):
+    """uvicorn that leaves the signals to the worker."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _http(health: Health, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        health.app(),
+        host=settings.health.host,
+        port=settings.health.port,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GOODBYE_S,
+    )
+
+
+def _name(settings: WorkerSettings) -> str:
+    """For people; the last part keeps workers apart that share all else."""
+    return f"{settings.name or socket.gethostname()}-{os.getpid()}-{token_hex(2)}"
