@@ -17,6 +17,8 @@ from pecia_dispatch import OcrClient
 from pecia_jobs.blobs import Blobs, open_blobs
 from pecia_jobs.database import Database, open_database
 from pecia_jobs.leases import UNLIMITED, Leases
+from pecia_jobs.retention import Limits, Retention
+from pecia_jobs.settings import JobSettings
 from pecia_jobs.store import Store
 from prometheus_client import CollectorRegistry
 
@@ -27,6 +29,7 @@ from pecia_worker.housekeeping import Housekeeping
 from pecia_worker.metrics import Metrics
 from pecia_worker.page import Desk, read_page
 from pecia_worker.patience import Draining, Patience
+from pecia_worker.purging import Purge
 from pecia_worker.reading import Reader
 from pecia_worker.room import Room
 from pecia_worker.runner import Pace, Runner, Tasks
@@ -36,6 +39,8 @@ from pecia_worker.specs import Specs
 _log = logging.getLogger(__name__)
 # Seconds the health server has for answers under way when all else has ended.
 _GOODBYE_S = 1
+_MIB = 1024 * 1024
+_HOUR_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class Worker:
         self._has_tables = False
         self.metrics = Metrics(CollectorRegistry())
         self._patience = Patience(self.metrics, settings.worker.patience_s, self._stopping)
-        self._store = Store(world.database)
+        self._store = Store(world.database, settings.jobs.max_age_hours * _HOUR_S)
         leases = Leases(
             world.database,
             settings.jobs.lease_s,
@@ -75,7 +80,7 @@ class Worker:
         )
         self._room = Room(world.client, settings.worker.max_concurrency)
         self._runner = Runner(_name(settings.worker), leases, self._tasks(), self._room.pages, self.metrics)
-        self._housekeeping = Housekeeping(leases, self._store, self.metrics, settings.housekeeping)
+        self._housekeeping = self._keeper(leases)
         self.health = Health(
             store=self._store,
             client=world.client,
@@ -121,6 +126,12 @@ class Worker:
         desk = Desk(specs, self._documents, reader, self._world.blobs, self._patience, self.metrics)
         assembler = Assembler(self._store, self._world.blobs, self._patience, self._settings.worker.folder)
         return Tasks(read=partial(read_page, desk=desk), assemble=assembler.assemble)
+
+    def _keeper(self, leases: Leases) -> Housekeeping:
+        chores = self._settings.housekeeping
+        retention = Retention(self._world.database, _limits(self._settings.jobs))
+        purge = Purge(retention, self._store, self._world.blobs, self.metrics, chores.orphan_age_s)
+        return Housekeeping(leases, self._store, purge, self.metrics, chores)
 
     def _pace(self) -> Pace:
         worker = self._settings.worker
@@ -177,3 +188,7 @@ def _http(health: Health, settings: Settings) -> uvicorn.Config:
 def _name(settings: WorkerSettings) -> str:
     """For people; the last part keeps workers apart that share all else."""
     return f"{settings.name or socket.gethostname()}-{os.getpid()}-{token_hex(2)}"
+
+
+def _limits(jobs: JobSettings) -> Limits:
+    return Limits(int(jobs.max_storage_mb * _MIB), jobs.max_count, jobs.max_age_hours * _HOUR_S)

@@ -95,8 +95,10 @@ class Metrics:
         )
 
     def _what_is_kept(self, registry: CollectorRegistry) -> None:
-        self.purged_jobs = Counter(
-            "pecia_purged_jobs_total", "Jobs deleted by the limits on keeping them.", registry=registry
+        self.purged = Counter(
+            "pecia_purged_jobs_total",
+            "Folders emptied of jobs that were deleted or over the limits; each is looked at twice.",
+            registry=registry,
         )
         self.purged_bytes = Counter(
             "pecia_purged_bytes_total", "Bytes of those jobs' blobs.", registry=registry

@@ -1,19 +1,23 @@
 """For tests of jobs: somebody who submits documents, documents, and workers beside the test."""
 
 import asyncio
+import os
+import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
 from itertools import count
+from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw
 from pecia_core.kinds import PDF
 from pecia_jobs.blobs import Blobs, input_key, result_key
 from pecia_jobs.model import Job, JobOptions, NewJob
 from pecia_jobs.store import Store
+from PIL import Image, ImageDraw
 
 from pecia_worker.main import Worker, World
 from pecia_worker.settings import Settings
@@ -74,6 +78,41 @@ async def working(settings: Settings, world: World) -> AsyncIterator[Worker]:
     finally:
         worker.stop()
         await asyncio.wait_for(task, PATIENCE_S)
+
+
+@asynccontextmanager
+async def worker_process(settings: Settings, log: Path) -> AsyncIterator[Process]:
+    """`python -m pecia_worker`, which dies with this process; killed at the end if it still runs.
+
+    Its log goes to a file; it says so there when it takes pages.
+    """
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "pecia_standalone.leash", str(os.getpid()), "pecia_worker"),
+            env=environment(settings),
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while "the worker takes pages" not in log.read_text():  # noqa: ASYNC240, ASYNC110 - a test has time
+                await asyncio.sleep(0.05)
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings as a process gets them."""
+    groups = settings.model_dump(mode="json", exclude_unset=True)
+    return {
+        f"PECIA_{group}__{name}".upper(): str(value)
+        for group, values in groups.items()
+        for name, value in values.items()
+    }
 
 
 def scanned(pages: int, kind: str = "PDF") -> bytes:
