@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil
+from types import FrameType
 
 import uvicorn
 from pecia_core.memory import keep_freed_memory
@@ -17,6 +18,16 @@ from pecia_gateway.settings import Settings
 
 class Server(uvicorn.Server):
     """uvicorn that exits 0 when it was asked to stop; its own way is to die of the signal."""
+
+    def __init__(self, config: uvicorn.Config, leaving: asyncio.Event) -> None:
+        """Serve as `config` says; `leaving` is set when it is asked to stop."""
+        super().__init__(config)
+        self._leaving = leaving
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop: streams without an end of their own have one now."""
+        self._leaving.set()
+        super().handle_exit(sig, frame)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -37,8 +48,9 @@ def main() -> None:
     settings = Settings()
     configure_logging("gateway", settings.telemetry.log_level)
     settings.log_unused_features()
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.http.host,
         port=settings.http.port,
         http=BoundedConnection,
@@ -49,7 +61,7 @@ def main() -> None:
         timeout_keep_alive=ceil(settings.http.keep_alive_s),
         timeout_graceful_shutdown=ceil(settings.http.drain_s),
     )
-    asyncio.run(Server(config).serve())
+    asyncio.run(Server(config, app.state.leaving).serve())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The composition root: settings in, a running gateway out."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -16,14 +17,18 @@ from starlette.routing import BaseRoute
 
 from pecia_gateway.admission import Admission
 from pecia_gateway.auth import Authenticator
+from pecia_gateway.desk import JobStores
 from pecia_gateway.docs_page import add_docs_page
 from pecia_gateway.gateway import Gateway
 from pecia_gateway.intake import Intake
 from pecia_gateway.middleware import BodyBounds, BodyBudget, BodyLimit, HttpMetrics, RequestContext
 from pecia_gateway.openapi import DocumentedApi
 from pecia_gateway.problems import add_problem_handlers, response_of
-from pecia_gateway.routes import health, models, ocr, openai
-from pecia_gateway.settings import Settings
+from pecia_gateway.routes import health, jobs, models, ocr, openai
+from pecia_gateway.settings import JobSettings, Settings
+
+# What a form has beside its document.
+_FORM_BYTES = 1 << 20
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -40,10 +45,12 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.registry = registry
+    # Set when the process is told to stop: what would go on for hours ends then.
+    app.state.leaving = asyncio.Event()
     app.needs_keys = settings.auth.keys_file is not None
     add_problem_handlers(app)
     add_docs_page(app)
-    for routes in (openai, ocr, models, health):
+    for routes in (openai, ocr, jobs, models, health):
         app.include_router(routes.router)
         _answer_head(app, routes.router.routes)
     _answer_head(app, app.routes)  # the page
@@ -61,22 +68,26 @@ def _answer_head(app: FastAPI, routes: Iterable[BaseRoute]) -> None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     registry: CollectorRegistry = app.state.registry
+    stores = JobStores(settings)
     gateway = Gateway(
         settings=settings,
         authenticator=Authenticator(settings.auth),
         admission=Admission(settings.auth),
         intake=Intake(settings.limits, settings.fetch, settings.pdf),
+        desk=stores.desk,
         client=OcrClient(settings.ocr),
         registry=registry,
         metrics=RequestMetrics(registry, "gateway"),
         started_at=time(),
     )
     app.state.gateway = gateway
+    stores.open()
     try:
         yield
     finally:
         await gateway.client.close()
         await gateway.intake.close()
+        await stores.close()
 
 
 def _middleware(settings: Settings, registry: CollectorRegistry) -> list[Middleware]:
@@ -94,5 +105,12 @@ def _middleware(settings: Settings, registry: CollectorRegistry) -> list[Middlew
             bounds=BodyBounds(settings.limits.max_body_bytes),
             budget=BodyBudget(settings.limits.max_buffered_bytes),
             respond=response_of,
+            exceptions=_large_bodies(settings.jobs),
         ),
     ]
+
+
+def _large_bodies(settings: JobSettings) -> dict[str, BodyBounds]:
+    """Documents of jobs are written away while they arrive."""
+    bounds = BodyBounds(settings.max_upload_bytes + _FORM_BYTES, buffered=False)
+    return dict.fromkeys((*jobs.CREATE_PATHS, *jobs.WAIT_PATHS), bounds)

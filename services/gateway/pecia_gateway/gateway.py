@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from pecia_gateway.admission import Admission
 from pecia_gateway.auth import Authenticator
+from pecia_gateway.desk import Desk
 from pecia_gateway.intake import Intake
 from pecia_gateway.settings import Settings
 
@@ -22,6 +23,7 @@ class Gateway:
     authenticator: Authenticator
     admission: Admission
     intake: Intake
+    desk: Desk
     client: OcrClient
     registry: CollectorRegistry
     metrics: RequestMetrics

@@ -9,6 +9,7 @@ from pathlib import Path
 from pecia_core.settings import CommaList, SeedNames
 from pecia_dispatch.settings import OcrSettings
 from pecia_fetch.settings import FetchSettings
+from pecia_jobs import settings as of_jobs
 from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -112,6 +113,33 @@ class PdfSettings(BaseModel):
     workers: int = Field(1, ge=1, description="Processes that draw pages.")
 
 
+class JobSettings(of_jobs.JobSettings):
+    """Long documents, read while nobody waits."""
+
+    enabled: bool = Field(
+        default=True, description="Take jobs in. Off = their addresses answer 404, and no database is used."
+    )
+    max_upload_mb: float = Field(256.0, gt=0, description="MiB of one document.")
+    max_pages: int = Field(10_000, ge=1, description="Pages of one document.")
+    uploads: int = Field(16, ge=1, description="Documents being sent at once, all callers together.")
+    tenant_uploads: int = Field(4, ge=1, description="The same of one tenant.")
+    upload_folder: Path | None = Field(
+        None, description="Folder for documents while they arrive; empty = the system's for temporary files."
+    )
+    streams: int = Field(512, ge=1, description="Callers who follow a job's events, all together.")
+    tenant_streams: int = Field(32, ge=1, description="The same of one tenant.")
+    wait_s: float = Field(
+        300.0,
+        gt=0,
+        description="Seconds the old `/ocr/pdf` waits for its job, which then goes on without it.",
+    )
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """Bytes of one document."""
+        return int(self.max_upload_mb * _MIB)
+
+
 class ModelSettings(BaseModel):
     """Which model answers whom."""
 
@@ -157,6 +185,10 @@ class Settings(BaseSettings):
     auth: AuthSettings = Field(default_factory=AuthSettings)
     fetch: FetchSettings = Field(default_factory=FetchSettings)
     pdf: PdfSettings = Field(default_factory=PdfSettings)
+    jobs: JobSettings = Field(default_factory=JobSettings)
+    database: of_jobs.DatabaseSettings = Field(default_factory=of_jobs.DatabaseSettings)
+    blobs: of_jobs.BlobSettings = Field(default_factory=of_jobs.BlobSettings)
+    webhooks: of_jobs.WebhookSettings = Field(default_factory=of_jobs.WebhookSettings)
     models: ModelSettings = Field(default_factory=ModelSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)

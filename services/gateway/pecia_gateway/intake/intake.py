@@ -1,5 +1,8 @@
 """Takes in pictures and documents within the limits."""
 
+import asyncio
+from pathlib import Path
+
 from pecia_core import tiff
 from pecia_core.errors import InvalidRequest, TooLarge
 from pecia_core.kinds import PDF, TIFF, check_claim, kind_of
@@ -63,10 +66,25 @@ class Intake:
                 raise _too_many(f"The PDF has {count} pages", self._limits.max_pdf_pages, param)
             return [(await document.render(index, self._dpi)).jpeg for index in range(count)]
 
+    async def page_count(self, path: Path, kind: str, password: str) -> int:
+        """Pages of a document that lies in a file; a picture is one.
+
+        Raises:
+            InvalidDocument: it is broken, or it is encrypted and the password does not open it.
+        """
+        if kind == PDF:
+            async with self._renderer.open(path, password or None) as document:
+                return document.page_count
+        return await asyncio.to_thread(_tiff_pages, path) if kind == TIFF else 1
+
     async def close(self) -> None:
         """Stop the processes that draw PDF pages."""
         self._fetcher.close()
         await self._renderer.close()
+
+
+def _tiff_pages(path: Path) -> int:
+    return len(tiff.pages(path.read_bytes(), 1 << 20))
 
 
 def _too_many(what: str, most: int, param: str) -> InvalidRequest:

@@ -40,6 +40,7 @@ async def ready(response: Response, gateway: TheGateway) -> Ready:
 async def health(gateway: TheGateway) -> Health:
     """Always 200: `status` says how it is."""
     fleet = await gateway.client.describe()
+    counts = await gateway.desk.counts()
     return Health(
         status=status_of(fleet),
         reason=reason_of(fleet),
@@ -48,8 +49,8 @@ async def health(gateway: TheGateway) -> Health:
         available_endpoints=list(PATHS),
         memory_mb=resident_bytes() // _MEBIBYTE,
         uptime_seconds=int(time() - gateway.started_at),
-        active_jobs=fleet.running,
-        queued_jobs=fleet.queue_length,
+        active_jobs=counts.active_jobs,
+        queued_jobs=counts.queued_jobs,
         engines=engine_health(fleet.engines),
     )
 

@@ -43,8 +43,8 @@ class Health(BaseModel):
     available_endpoints: list[str]
     memory_mb: int = Field(description="Resident memory of the gateway.")
     uptime_seconds: int
-    active_jobs: int = Field(description="Pages being read now.")
-    queued_jobs: int = Field(description="Pages waiting.")
+    active_jobs: int = Field(description="Jobs being read now; 0 where there are none to be had.")
+    queued_jobs: int = Field(description="Jobs waiting. Pages are counted by /v1/capacity.")
     engines: list[EngineHealth]
 
 

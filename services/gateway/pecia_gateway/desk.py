@@ -1,0 +1,101 @@
+"""What the routes of jobs stand on: the jobs themselves, and who may send and follow how much at once."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from time import monotonic
+
+from pecia_core.errors import NotFound, PeciaError, Unavailable
+from pecia_jobs.blobs import open_blobs
+from pecia_jobs.database import Database, open_database
+from pecia_jobs.service import JobService
+from pecia_jobs.store import Counts, Store
+
+from pecia_gateway.places import Places
+from pecia_gateway.settings import JobSettings, Settings
+
+_log = logging.getLogger(__name__)
+_HOUR_S = 3600.0
+# Seconds a request waits for a database that is away: its caller is told, and comes back.
+_PATIENCE_S = 5.0
+# Seconds for a probe's look at the database, and how long it counts.
+_PROBE_S = 1.0
+
+
+class Desk:
+    """Where jobs are handed in and asked for."""
+
+    def __init__(self, service: JobService | None, settings: JobSettings) -> None:
+        """Nobody is there yet. `service` None = there is no place for jobs."""
+        self._service = service
+        self._settings = settings
+        self._counts = Counts(0, 0, 0)
+        self._counted_at = -_PROBE_S
+        self.uploads = Places("uploads", each=settings.tenant_uploads, together=settings.uploads)
+        self.streams = Places("streams of events", each=settings.tenant_streams, together=settings.streams)
+
+    @property
+    def service(self) -> JobService:
+        """The jobs.
+
+        Raises:
+            NotFound: they are switched off here.
+            Unavailable: there is no place for them.
+        """
+        if not self._settings.enabled:
+            raise NotFound("This service takes no jobs: its operator has switched them off.")
+        if self._service is None:
+            raise Unavailable(
+                "There is no place for the job database: its operator finds the reason in the log.",
+                code="store_unavailable",
+            )
+        return self._service
+
+    async def counts(self) -> Counts:
+        """How much is going on, as known a second ago; as last known while the database is away."""
+        if monotonic() - self._counted_at >= _PROBE_S:
+            self._counted_at = monotonic()
+            with suppress(TimeoutError, PeciaError):
+                async with asyncio.timeout(_PROBE_S):
+                    self._counts = await self.service.counts()
+        return self._counts
+
+
+class JobStores:
+    """The database and the blobs behind a desk, for as long as the gateway runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Connect to nothing yet."""
+        self._database = _database(settings)
+        self._service = _service(settings, self._database) if self._database else None
+        self.desk = Desk(self._service, settings.jobs)
+        self._preparing: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Prepare the database in the background: nothing else waits for it."""
+        if self._service is not None:
+            self._preparing = asyncio.create_task(self._service.prepare())
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+            await asyncio.gather(self._preparing, return_exceptions=True)
+        if self._database is not None:
+            await self._database.close()
+
+
+def _database(settings: Settings) -> Database | None:
+    if not settings.jobs.enabled:
+        return None
+    patience_s = min(settings.database.patience_s, _PATIENCE_S)
+    try:
+        return open_database(settings.database.model_copy(update={"patience_s": patience_s}))
+    except OSError:
+        _log.exception("The folder of the job database cannot be made; everything but jobs works")
+        return None
+
+
+def _service(settings: Settings, database: Database) -> JobService:
+    store = Store(database, max_age_s=settings.jobs.max_age_hours * _HOUR_S)
+    return JobService(database, store, open_blobs(settings.blobs))

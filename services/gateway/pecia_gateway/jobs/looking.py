@@ -1,0 +1,55 @@
+"""Looking at jobs: how far they are, what was read so far, and their documents."""
+
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import Response, StreamingResponse
+from pecia_jobs.model import Job
+from pecia_jobs.progress import Standing
+
+from pecia_gateway.gateway import Gateway
+from pecia_gateway.visits import Visit
+
+_TYPES = {"markdown": "text/markdown", "text": "text/plain", "json": "application/json"}
+_ENDINGS = {"markdown": "md", "text": "txt", "json": "json"}
+# What was read off a page is whatever somebody wrote on it: never to be run by a browser.
+_HARMLESS = {
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "sandbox; default-src 'none'",
+    "cache-control": "private, no-store",
+}
+_LONGEST_STEM = 100
+
+
+async def standing_of(job: Job, gateway: Gateway) -> Standing:
+    """How far a job is; one without a pace of its own is judged by that of all engines."""
+    pace = None
+    if not job.state.terminal and not job.pages_done:
+        pace = (await gateway.client.describe()).pages_per_second or None
+    return await gateway.desk.service.standing(job, pace)
+
+
+async def document(request: Request, visit: Visit, job_id: str, form: str, *, partial: bool) -> Response:
+    """A document as a file.
+
+    Raises:
+        NotFound: no such job.
+        Conflict: it is not completed, and the pages so far were not asked for.
+    """
+    service = visit.gateway.desk.service
+    job = await service.job(visit.caller.tenant, job_id)
+    found = await service.download(job, form, partial=partial)
+    headers = {**visit.headers, **_HARMLESS, "content-disposition": attachment(job.filename, _ENDINGS[form])}
+    if found.size is not None:
+        headers["content-length"] = str(found.size)
+    if request.method == "HEAD":
+        await found.pieces.aclose()
+        return Response(headers=headers, media_type=_TYPES[form])
+    return StreamingResponse(found.pieces, headers=headers, media_type=_TYPES[form])
+
+
+def attachment(filename: str, ending: str) -> str:
+    """The header that has a browser save `result.md`, or, where it knows how, the document's own name."""
+    stem = filename.rpartition(".")[0] or filename
+    name = quote(f"{stem[:_LONGEST_STEM]}.{ending}", safe="")
+    return f"attachment; filename=\"result.{ending}\"; filename*=UTF-8''{name}"
