@@ -241,7 +241,7 @@ class TestAccidents:
         ours, its = socket.socketpair()
         with its:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", program, stdin=its, stdout=PIPE
+                sys.executable, "-c", program, stdin=its.fileno(), stdout=PIPE
             )
         child = Child(process, ours)
         with pytest.raises(ChildGone):

@@ -23,13 +23,19 @@ def draw(page: pdfium.PdfPage, scale: float) -> tuple[Drawn, bytes]:
     return Drawn(picture.width, picture.height, scale * POINTS_PER_INCH), jpeg.getvalue()
 
 
+def size_of(page: pdfium.PdfPage) -> tuple[float, float]:
+    """Width and height in points, as the page is shown."""
+    width, height = page.get_size()
+    return float(width), float(height)
+
+
 def scale_of(page: pdfium.PdfPage, dpi: float, max_pixels: int) -> float:
     """Pixels per point: as asked, or less on a page so large that it would have too many pixels.
 
     Raises:
         ValueError: a page without a size.
     """
-    width, height = page.get_size()
+    width, height = size_of(page)
     if not (isfinite(width) and isfinite(height) and width > 0 and height > 0):
         raise ValueError(f"a page of {width} x {height} points")
     return min(

@@ -61,7 +61,12 @@ class Child:
         try:
             with its:
                 process = await asyncio.create_subprocess_exec(
-                    *program, *about, stdin=its, stdout=PIPE, stderr=DEVNULL, env={}, start_new_session=True
+                    *(*program, *about),
+                    stdin=its.fileno(),
+                    stdout=PIPE,
+                    stderr=DEVNULL,
+                    env={},
+                    start_new_session=True,
                 )
         except BaseException:
             ours.close()
