@@ -14,14 +14,13 @@ from pecia_core.vocabulary import ModelSize, TaskType
 from rich.console import Console
 from rich.table import Table
 
+from pecia_client.calling import EPILOG, ApiBase, ApiKey, client_for
+from pecia_client.jobs_cli import jobs_app
 from pecia_client.keys import keys_app
 from pecia_client.outputs import FolderOutput, Format, StreamOutput
-from pecia_client.rest import RestClient
 from pecia_client.runs import Run, report, run
-from pecia_client.settings import ClientSettings
 
-_EPILOG = "An address and a key can also stand in PECIA_API_BASE and PECIA_API_KEY."
-_OCR_HELP = """Read pictures and short PDFs (up to 8 pages).
+_OCR_HELP = """Read pictures and short PDFs (up to 8 pages); `pecia jobs submit` takes longer ones.
 
 [bold]Examples[/bold]
 
@@ -38,21 +37,14 @@ Exit code: 0 = all files were read, 1 = some were not, 2 = the command was wrong
 app = typer.Typer(
     name="pecia",
     help="Pictures and PDFs in, their text out.",
-    epilog=_EPILOG,
+    epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(jobs_app, name="jobs")
 app.add_typer(keys_app, name="keys")
-
-ApiBase = Annotated[
-    str | None, typer.Option("--api-base", metavar="URL", help="Address of the gateway.", show_default=False)
-]
-ApiKey = Annotated[
-    str | None,
-    typer.Option("--api-key", metavar="KEY", help="API key, if it asks for one.", show_default=False),
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -65,7 +57,7 @@ def root(
         raise typer.Exit
 
 
-@app.command(help=_OCR_HELP, epilog=_EPILOG)
+@app.command(help=_OCR_HELP, epilog=EPILOG)
 def ocr(  # noqa: PLR0913, PLR0917 - typer reads the command's options from the parameters
     files: Annotated[
         list[str], typer.Argument(metavar="FILE", help="Pictures or PDFs; - is standard input.")
@@ -114,15 +106,15 @@ def ocr(  # noqa: PLR0913, PLR0917 - typer reads the command's options from the 
         if output
         else StreamOutput(sys.stdout, form, several=len(files) > 1)
     )
-    with _client(api_base, api_key, cache=not no_cache) as client:
+    with client_for(api_base, api_key, cache=not no_cache) as client:
         failed = run(Run(tuple(files), options, concurrency, sink, buffered=output is None), client)
     raise typer.Exit(1 if failed else 0)
 
 
-@app.command(epilog=_EPILOG)
+@app.command(epilog=EPILOG)
 def models(api_base: ApiBase = None, api_key: ApiKey = None) -> None:
     """List the models this gateway answers to."""
-    with _client(api_base, api_key) as client:
+    with client_for(api_base, api_key) as client:
         try:
             cards = client.models()
         except PeciaError as error:
@@ -148,14 +140,3 @@ def up(context: typer.Context) -> None:
         raise typer.Exit(1)
     # The supervisor takes this process over, so that signals and the exit code are its own.
     os.execv(sys.executable, [sys.executable, "-m", "pecia_standalone", *context.args])  # noqa: S606 - our own module
-
-
-def _client(api_base: str | None, api_key: str | None, *, cache: bool = True) -> RestClient:
-    settings = ClientSettings()
-    known = settings.api_key.get_secret_value() if settings.api_key else None
-    return RestClient(
-        api_base or settings.api_base,
-        api_key=api_key or known,
-        timeout_s=settings.api_timeout_s,
-        cache=cache,
-    )

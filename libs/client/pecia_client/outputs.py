@@ -61,7 +61,7 @@ class FolderOutput:
         """Make the folder and settle all names at once, so that order does not matter."""
         folder.mkdir(parents=True, exist_ok=True)
         self._form = form
-        self._paths = [folder / name for name in _apart(names, form.suffix)]
+        self._paths = [folder / name for name in settled_names(names, form.suffix)]
 
     def write(self, index: int, name: str, reading: Reading) -> None:
         """One file's result; a half-written file never stands under its final name."""
@@ -72,7 +72,7 @@ class FolderOutput:
         draft.replace(path)
 
 
-def _apart(names: Sequence[str], suffix: str) -> list[str]:
+def settled_names(names: Sequence[str], suffix: str) -> list[str]:
     """receipt.png -> receipt.txt; a.png and a.jpg -> a.png.txt and a.jpg.txt; again the same: a number."""
     stems = Counter(Path(name).stem for name in names)
     taken: Counter[str] = Counter()

@@ -1,36 +1,21 @@
 """The gateway's REST API, typed. One connection pool; safe to share between threads."""
 
 import base64
-import json
-import time
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import httpx
 from pecia_core.recognition import RecognizeOptions
 
-from pecia_client.failures import from_event, from_response, from_transport
+from pecia_client.connection import Connection, Retries, data_events, request_id
+from pecia_client.failures import from_event
+from pecia_client.jobs.api import Jobs
 from pecia_client.media import media_type
 from pecia_client.reading import Json, Lines, ModelCard, Reading
 
+__all__ = ["RestClient", "Retries", "chat_body"]
+
 _PDF = "application/pdf"
-_LONGEST_WAIT_S = 60.0
-_CONNECT_TIMEOUT_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Retries:
-    """How often a refused call is tried again; seconds to wait where the gateway does not say."""
-
-    times: int = 2
-    first_wait_s: float = 0.5
-
-    def wait_s(self, attempt: int, asked: float | None) -> float:
-        """Seconds before attempt number `attempt + 1`; `asked` is what the gateway wants."""
-        wait = self.first_wait_s * 2**attempt if asked is None else asked
-        return min(wait, _LONGEST_WAIT_S)
 
 
 @dataclass(slots=True)
@@ -63,13 +48,11 @@ class RestClient:
             retries: None = twice, where the gateway says that a retry helps.
             cache: False = have every page read, although its result may be kept.
         """
-        self.base_url = base_url.rstrip("/").removesuffix("/v1")
-        self._retries = retries or Retries()
-        self._http = httpx.Client(
-            base_url=self.base_url,
-            headers=_headers(api_key, cache=cache),
-            timeout=httpx.Timeout(timeout_s, connect=_CONNECT_TIMEOUT_S),
+        self._connection = Connection(
+            base_url, _headers(api_key, cache=cache), timeout_s=timeout_s, retries=retries or Retries()
         )
+        self.base_url = self._connection.base_url
+        self.jobs = Jobs(self._connection)
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -81,14 +64,14 @@ class RestClient:
 
     def close(self) -> None:
         """Close all connections."""
-        self._http.close()
+        self._connection.close()
 
     def recognize(self, data: bytes, options: RecognizeOptions | None = None) -> Reading:
         """Read a picture, or a PDF of few pages, and wait for all of it."""
-        response = self._send("POST", "/v1/chat/completions", json=chat_body(data, options))
+        response = self._connection.send("POST", "/v1/chat/completions", json=chat_body(data, options))
         body = response.json()
         text = body["choices"][0]["message"]["content"]
-        return Reading.from_chat(text, body.get("ocr") or {}, body.get("usage") or {}, _request_id(response))
+        return Reading.from_chat(text, body.get("ocr") or {}, body.get("usage") or {}, request_id(response))
 
     def stream(
         self, data: bytes, options: RecognizeOptions | None = None
@@ -96,34 +79,36 @@ class RestClient:
         """Read a picture and get its text as it is recognised; the last thing is the whole reading."""
         body = chat_body(data, options) | {"stream": True, "stream_options": {"include_usage": True}}
         draft = _Draft()
-        with self._open("/v1/chat/completions", body) as response:
-            request_id = _request_id(response)
-            for chunk in _events(response):
+        with self._connection.stream("POST", "/v1/chat/completions", json=body) as response:
+            call = request_id(response)
+            for chunk in data_events(response):
                 if "error" in chunk:
-                    raise from_event(chunk["error"], request_id)
+                    raise from_event(chunk["error"], call)
                 draft.ocr |= chunk.get("ocr") or {}
                 draft.usage |= chunk.get("usage") or {}
                 for choice in chunk.get("choices") or ():
                     if delta := choice.get("delta", {}).get("content"):
                         draft.text.append(delta)
                         yield delta
-        yield Reading.from_chat("".join(draft.text), draft.ocr, draft.usage, request_id)
+        yield Reading.from_chat("".join(draft.text), draft.ocr, draft.usage, call)
 
     def lines(self, data: bytes, options: RecognizeOptions | None = None) -> Lines:
         """Read a picture as lines with boxes (`/v1/ocr`); without options, on a CPU engine."""
         name = "picture." + media_type(data).rpartition("/")[2]
         files = {"file": (name, data, media_type(data))}
-        response = self._send("POST", "/v1/ocr", files=files, data=_form(options) if options else {})
-        return Lines.from_json(response.json(), _request_id(response))
+        response = self._connection.send(
+            "POST", "/v1/ocr", files=files, data=_form(options) if options else {}
+        )
+        return Lines.from_json(response.json(), request_id(response))
 
     def models(self) -> list[ModelCard]:
         """What a caller may name as model."""
-        cards = self._send("GET", "/v1/models").json()["data"]
+        cards = self._connection.send("GET", "/v1/models").json()["data"]
         return [_card(card) for card in cards]
 
     def model(self, name: str) -> ModelCard:
         """One model; raises NotFound."""
-        return _card(self._send("GET", f"/v1/models/{name}").json())
+        return _card(self._connection.send("GET", f"/v1/models/{name}").json())
 
     def health(self) -> Json:
         """The gateway's /health body."""
@@ -135,41 +120,11 @@ class RestClient:
 
     def ready(self) -> bool:
         """Whether an engine can answer now; False also when nothing listens."""
-        try:
-            return self._http.get("/ready").is_success
-        except httpx.TransportError:
-            return False
+        return self._connection.answers("/ready")
 
     def _json(self, path: str) -> Json:
-        body: Json = self._send("GET", path).json()
+        body: Json = self._connection.send("GET", path).json()
         return body
-
-    def _send(self, method: str, path: str, **content: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own arguments
-        attempt = 0
-        while True:
-            with self._translated():
-                response = self._http.request(method, path, **content)
-            if response.is_success:
-                return response
-            if attempt == self._retries.times or not _worth_retrying(response):
-                raise from_response(response)
-            time.sleep(self._retries.wait_s(attempt, from_response(response).retry_after))
-            attempt += 1
-
-    @contextmanager
-    def _open(self, path: str, body: Json) -> Iterator[httpx.Response]:
-        with self._translated(), self._http.stream("POST", path, json=body) as response:
-            if not response.is_success:
-                response.read()
-                raise from_response(response)
-            yield response
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except httpx.TransportError as failure:
-            raise from_transport(failure, self.base_url) from failure
 
 
 def chat_body(data: bytes, options: RecognizeOptions | None = None) -> dict[str, Any]:
@@ -201,12 +156,6 @@ def _form(options: RecognizeOptions) -> dict[str, Any]:
     return _extras(options) | ({"languages": ",".join(options.languages)} if options.languages else {})
 
 
-def _events(response: httpx.Response) -> Iterator[dict[str, Any]]:
-    for line in response.iter_lines():
-        if line.startswith("data:") and (payload := line[5:].strip()) != "[DONE]":
-            yield json.loads(payload)
-
-
 def _card(card: Json) -> ModelCard:
     return ModelCard(
         id=card["id"],
@@ -221,14 +170,3 @@ def _card(card: Json) -> ModelCard:
 def _headers(api_key: str | None, *, cache: bool) -> dict[str, str]:
     key = {"authorization": f"Bearer {api_key}"} if api_key else {}
     return key if cache else key | {"cache-control": "no-cache"}
-
-
-def _request_id(response: httpx.Response) -> str:
-    return str(response.headers.get("x-request-id", ""))
-
-
-def _worth_retrying(response: httpx.Response) -> bool:
-    asked = response.headers.get("x-should-retry")
-    if asked is not None:
-        return bool(asked == "true")
-    return response.status_code in {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}

@@ -63,17 +63,17 @@ def run(asked: Run, client: RestClient) -> int:
     for outcome in kept:
         _deliver(asked.output, outcome, notices)
     if len(sources) > 1:
-        _say(f"{len(sources) - failed} of {len(sources)} files were read.")
+        say(f"{len(sources) - failed} of {len(sources)} files were read.")
     return failed
 
 
 def report(name: str, error: PeciaError) -> None:
     """One error for a person: what, which code, which request, and what to do next."""
-    _say(f"{name}: {error.message}")
+    say(f"{name}: {error.message}")
     known = [f"code {error.code}"] + ([f"request {error.request_id}"] if error.request_id else [])
-    _say(f"  ({', '.join(known)})")
+    say(f"  ({', '.join(known)})")
     if step := next_step(error):
-        _say(f"  {step}")
+        say(f"  {step}")
 
 
 def _deliver(output: Output, outcome: Outcome, notices: set[str]) -> None:
@@ -84,10 +84,11 @@ def _deliver(output: Output, outcome: Outcome, notices: set[str]) -> None:
     for notice in reading.warnings:
         if notice.message not in notices:
             notices.add(notice.message)
-            _say(f"note: {notice.message}")
+            say(f"note: {notice.message}")
 
 
-def _say(sentence: str) -> None:
+def say(sentence: str) -> None:
+    """A sentence for the person at the terminal, on standard error."""
     Console(stderr=True, soft_wrap=True, highlight=False).print(sentence, markup=False)
 
 
@@ -110,7 +111,7 @@ def _leaving_at_once() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted")
         sys.stdout.flush()
         # Threads still wait for answers; the normal way out would wait for them.
         os._exit(_INTERRUPTED)

@@ -2,8 +2,8 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -11,17 +11,24 @@ from typing import Any, Self
 
 @dataclass
 class Answer:
-    """One HTTP answer."""
+    """One HTTP answer. `pieces` go out one by one instead of the body, and then the connection ends."""
 
     status: int = 200
     body: bytes = b"{}"
     headers: dict[str, str] = field(default_factory=dict)
+    pieces: Iterable[bytes] | None = None
 
     @classmethod
     def of(cls, body: object, status: int = 200, **headers: str) -> Self:
         """JSON, with headers written with underscores."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return cls(status, json.dumps(body).encode(), {"content-type": "application/json"} | named)
+
+    @classmethod
+    def refusal(cls, status: int, code: str, message: str) -> Self:
+        """An error as the gateway tells it."""
+        error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+        return cls.of({"error": error, "detail": message}, status)
 
 
 @dataclass
@@ -49,10 +56,10 @@ class FakeGateway:
 
 
 @contextmanager
-def fake_gateway() -> Iterator[FakeGateway]:
-    """A gateway on a free port of this machine that answers {} until told otherwise."""
+def fake_gateway(port: int = 0) -> Iterator[FakeGateway]:
+    """A gateway on a free port of this machine, or on `port`, that answers {} until told otherwise."""
     fake = FakeGateway()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(fake))
+    server = ThreadingHTTPServer(("127.0.0.1", port), _handler(fake))
     fake.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
@@ -75,11 +82,16 @@ def _handler(gateway: FakeGateway) -> type[BaseHTTPRequestHandler]:
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
-            self.send_header("content-length", str(len(answer.body)))
+            pieces = [answer.body] if answer.pieces is None else answer.pieces
+            if answer.pieces is None:
+                self.send_header("content-length", str(len(answer.body)))
             self.end_headers()
-            self.wfile.write(answer.body)
+            with suppress(BrokenPipeError, ConnectionResetError):
+                for piece in pieces:
+                    self.wfile.write(piece)
+                    self.wfile.flush()
 
-        do_GET = do_POST = handle_one  # noqa: N815 - the names http.server calls
+        do_GET = do_POST = do_DELETE = handle_one  # noqa: N815 - the names http.server calls
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
