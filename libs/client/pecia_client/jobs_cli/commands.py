@@ -12,80 +12,15 @@ from pecia_core.vocabulary import TaskType
 
 from pecia_client.calling import EPILOG, ApiBase, ApiKey, client_for
 from pecia_client.jobs.model import Job, JobPriority, JobRequest, PageReading, ResultFormat
-from pecia_client.jobs_cli import options
+from pecia_client.jobs_cli import options, texts
 from pecia_client.jobs_cli.moments import clock
 from pecia_client.jobs_cli.submitting import Plan, carried_out, moment_or_usage_error
 from pecia_client.jobs_cli.watching import ending, exit_status, printable, watch
 from pecia_client.rest import RestClient
 from pecia_client.runs import report, say
 
-_HELP = """Long documents: hand them in, do something else, fetch the text.
-
-[bold]Examples[/bold]
-
-  pecia jobs submit thesis.pdf             prints the job's id at once
-  pecia jobs watch ID                      a bar, and what fails as it fails
-  pecia jobs get ID > thesis.md            the text, when it is done
-  pecia jobs list --status processing      what is under way
-
-A job belongs to the key that made it, goes on when this command ends, and survives restarts.
-"""
-_SUBMIT_HELP = """Hand in PDFs, TIFFs or pictures; each becomes a job, and its id is printed.
-
-[bold]Examples[/bold]
-
-  pecia jobs submit thesis.pdf --watch     stay and see how it goes
-  pecia jobs submit *.pdf -o texts         stay; one texts/NAME.md each
-  pecia jobs submit book.pdf -p 1-20,35-   some pages only
-  pecia jobs submit scan.pdf -l ind,eng --no-text-layer
-  pecia jobs submit big.pdf --not-before 22:00 --priority low
-  pecia jobs submit contract.pdf --webhook https://example.com/done
-  ID=$(pecia jobs submit thesis.pdf); pecia jobs watch $ID
-
-Exit code: 0 = all were handed in, 1 = some were not, 2 = the command was wrong. With --watch or
---output as `pecia jobs watch`, the worst of all.
-"""
-_WATCH_HELP = """Show how a job goes until it ends. Ctrl-C ends the watching; the job goes on.
-
-[bold]Examples[/bold]
-
-  pecia jobs watch ID
-  pecia jobs watch ID && pecia jobs get ID -o thesis.md
-  pecia jobs watch ID --json | jq .page.number
-
-A gateway that is restarted meanwhile is waited for, up to ten minutes.
-
-Exit code: 0 = completed, 3 = completed with pages missing, 1 = failed, or nothing could be found out,
-4 = cancelled, 130 = Ctrl-C, 2 = the command was wrong.
-"""
-_GET_HELP = """Fetch the text of a job, or of one of its pages.
-
-[bold]Examples[/bold]
-
-  pecia jobs get ID                        Markdown, on the screen
-  pecia jobs get ID -f text -o thesis.txt  plain text, into a file
-  pecia jobs get ID -f json | jq .pages    lines, boxes, confidence
-  pecia jobs get ID --partial              what is done while it runs
-  pecia jobs get ID --page 7               one page, as soon as it is done
-"""
-_LIST_HELP = """List your jobs, newest first.
-
-[bold]Examples[/bold]
-
-  pecia jobs list
-  pecia jobs list -s failed -n 5
-  pecia jobs list --all --json | jq -r .job_id
-"""
-_RESUME_HELP = """Read once more what failed or was cancelled; pages that are done stay as they are.
-
-[bold]Examples[/bold]
-
-  pecia jobs resume ID                     all pages that are missing
-  pecia jobs resume ID --page 7            one page, also if it is done
-"""
-
 jobs_app = typer.Typer(
-    help=_HELP,
+    help=texts.JOBS,
     epilog=EPILOG,
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -93,7 +28,7 @@ jobs_app = typer.Typer(
 )
 
 
-@jobs_app.command(help=_SUBMIT_HELP, epilog=EPILOG)
+@jobs_app.command(help=texts.SUBMIT, epilog=EPILOG)
 def submit(  # noqa: PLR0913, PLR0917 - typer reads the command's options from the parameters
     files: options.Files,
     pages: options.Pages = "",
@@ -143,7 +78,7 @@ def submit(  # noqa: PLR0913, PLR0917 - typer reads the command's options from t
         raise typer.Exit(carried_out(plan, client))
 
 
-@jobs_app.command("watch", help=_WATCH_HELP, epilog=EPILOG)
+@jobs_app.command("watch", help=texts.WATCH, epilog=EPILOG)
 def watch_command(
     job_id: options.JobId,
     as_json: options.AsJson = False,  # noqa: FBT002 - a flag of the command line
@@ -156,7 +91,7 @@ def watch_command(
     raise typer.Exit(exit_status(job))
 
 
-@jobs_app.command(help=_GET_HELP, epilog=EPILOG)
+@jobs_app.command(help=texts.GET, epilog=EPILOG)
 def get(  # noqa: PLR0913, PLR0917 - typer reads the command's options from the parameters
     job_id: options.JobId,
     form: options.Form = ResultFormat.MARKDOWN,
@@ -195,7 +130,7 @@ def status(
         _tell(client.jobs.get(job_id), as_json=as_json)
 
 
-@jobs_app.command("list", help=_LIST_HELP, epilog=EPILOG)
+@jobs_app.command("list", help=texts.LIST, epilog=EPILOG)
 def list_command(  # noqa: PLR0913, PLR0917 - typer reads the command's options from the parameters
     status: options.Status = None,
     limit: options.Limit = 20,
@@ -228,7 +163,7 @@ def cancel(
         _tell(client.jobs.cancel(job_id), as_json=as_json)
 
 
-@jobs_app.command(help=_RESUME_HELP, epilog=EPILOG)
+@jobs_app.command(help=texts.RESUME, epilog=EPILOG)
 def resume(
     job_id: options.JobId,
     page: options.PageNumber = None,
