@@ -20,7 +20,7 @@ def flags(settings: Settings) -> list[str]:
         "server.headless": "true",
         "server.fileWatcherType": "none",
         "server.runOnSave": "false",
-        "server.maxUploadSize": math.ceil(settings.max_upload_mb),  # Streamlit knows whole ones only
+        "server.maxUploadSize": math.ceil(settings.max_document_mb),  # Streamlit knows whole ones only
         "browser.gatherUsageStats": "false",
         # The welcome asks a server outside for this machine's address.
         "logger.hideWelcomeMessage": "true",

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pecia_ui.client import Gateway
 from pecia_ui.settings import Settings
-from pecia_ui.views import connection, head, single
+from pecia_ui.views import addresses, connection, head, history, manual, single
 from pecia_ui.visit import Visit
 
 
@@ -30,7 +30,16 @@ def main() -> None:
     )
     inventory = connection.inventory(visit, gateway)
     connection.show_address(inventory, gateway)
-    single.show(visit, gateway, inventory, settings.confidence_threshold)
+    head.show(inventory)
+    threshold = settings.confidence_threshold
+    match addresses.mode():
+        case addresses.MANUAL:
+            manual.show(visit, gateway, inventory, threshold)
+        case addresses.HISTORY:
+            history.show(visit, gateway, threshold)
+        case _:
+            limits = single.Limits(threshold, int(settings.max_upload_mb * 1024 * 1024))
+            single.show(visit, gateway, inventory, limits)
 
 
 main()

@@ -17,18 +17,20 @@ TASKS = {
 SIZES = ("Tiny", "Small", "Base", "Large", "Gundam")
 DEFAULT_SIZE = "Gundam"
 
+_PDF = "application/pdf"
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"BM", "image/bmp"),
     (b"II*\x00", "image/tiff"),
     (b"MM\x00*", "image/tiff"),
+    (b"%PDF-", _PDF),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One picture and what to do with it. `task` is a label of TASKS, `size` one of SIZES."""
+    """One picture or short PDF and what to do with it. `task` is a label of TASKS, `size` one of SIZES."""
 
     picture: bytes
     task: str = "Free OCR"
@@ -48,11 +50,12 @@ class Ask:
 
     def body(self) -> dict[str, Any]:
         """The body for POST /v1/chat/completions, streamed."""
-        url = f"data:{media_type(self.picture)};base64,{base64.b64encode(self.picture).decode()}"
-        content = [
-            {"type": "text", "text": TASKS[self.task][1]},
-            {"type": "image_url", "image_url": {"url": url}},
-        ]
+        kind = media_type(self.picture)
+        url = f"data:{kind};base64,{base64.b64encode(self.picture).decode()}"
+        part: dict[str, Any] = {"type": "image_url", "image_url": {"url": url}}
+        if kind == _PDF:
+            part = {"type": "file", "file": {"file_data": url, "filename": "document.pdf"}}
+        content = [{"type": "text", "text": TASKS[self.task][1]}, part]
         body: dict[str, Any] = {
             "model": self.model,
             "messages": [{"role": "user", "content": content}],

@@ -7,7 +7,7 @@ import sys
 import threading
 
 from pecia_ui.overlay import Mark, Sheet
-from pecia_ui.reading import Reading
+from pecia_ui.reading import Page, Reading
 
 _TIMEOUT_S = 60.0
 _NO_SECRETS = {"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
@@ -51,10 +51,12 @@ def _child(told: bytes) -> bytes:
 
 
 def sheet_of(reading: Reading, threshold: float, *, numbers: bool) -> Sheet:
-    """The boxes of a reading; those below the confidence `threshold` (0.0 to 1.0) are doubtful."""
-    if not reading.pages:
-        return Sheet()
-    page = reading.pages[0]
+    """The boxes of a reading's first page, as `sheet_of_page` says."""
+    return sheet_of_page(reading.pages[0], threshold, numbers=numbers) if reading.pages else Sheet()
+
+
+def sheet_of_page(page: Page, threshold: float, *, numbers: bool) -> Sheet:
+    """The boxes of a page; those below the confidence `threshold` (0.0 to 1.0) are doubtful."""
     marks = tuple(
         Mark(region.polygon, doubtful=region.is_doubtful(threshold), number=number)
         for number, region in enumerate(page.regions, start=1)

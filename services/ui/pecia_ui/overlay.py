@@ -54,7 +54,7 @@ class Sheet:
     """What is wanted. `page` is the size in pixels that the corners refer to, None = the picture's own.
 
     `turn` is in degrees clockwise; `max_side` bounds the finished picture, in pixels; `numbers` tells
-    whether each box shows its number.
+    whether each box shows its number; `blank` = there is no picture, only paper.
     """
 
     marks: Sequence[Mark] = field(default_factory=tuple)
@@ -62,6 +62,7 @@ class Sheet:
     turn: int = 0
     max_side: int = 1600
     numbers: bool = True
+    blank: bool = False
 
 
 def drawn(picture: Image.Image, sheet: Sheet) -> Image.Image:
@@ -177,13 +178,21 @@ def sheet_from_json(told: dict[str, Any]) -> Sheet:
     return Sheet(marks=marks, page=tuple(page) if page else None, **told)
 
 
+def paper(sheet: Sheet) -> Image.Image:
+    """Blank paper in the shape of the page, no larger than it will be shown."""
+    width, height = sheet.page or (1, 1)
+    scale = sheet.max_side / max(width, height, 1)
+    return Image.new("RGB", (max(1, round(width * scale)), max(1, round(height * scale))), "white")
+
+
 def main() -> None:
     """One picture in, one picture out; what cannot be read ends the process with status 1."""
     resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (_MAX_CPU_S, _MAX_CPU_S))
     Image.MAX_IMAGE_PIXELS = _MAX_PIXELS // 2  # PIL refuses at twice this
     sheet = sheet_from_json(json.loads(sys.stdin.buffer.readline()))
-    with Image.open(BytesIO(sys.stdin.buffer.read())) as picture:
+    data = sys.stdin.buffer.read()
+    with paper(sheet) if sheet.blank else Image.open(BytesIO(data)) as picture:
         finished = drawn(picture, sheet)
     finished.save(sys.stdout.buffer, "JPEG", quality=_JPEG_QUALITY)
 

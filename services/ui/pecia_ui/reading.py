@@ -110,8 +110,8 @@ class Reading:
 
     @property
     def regions(self) -> tuple[Line, ...]:
-        """Everything that gets a box on the picture."""
-        return self.pages[0].regions if self.pages else ()
+        """Everything that gets a box, on all pages."""
+        return tuple(region for page in self.pages for region in page.regions)
 
     @property
     def is_blank(self) -> bool:

@@ -51,7 +51,13 @@ class Settings(BaseSettings):
         10.0,
         gt=0,
         validation_alias=AliasChoices("PECIA_UI__MAX_UPLOAD_MB", "MAX_UPLOAD_MB"),
-        description="MiB of one picture; the gateway's own limit, so that nobody uploads in vain.",
+        description="MiB of one picture, the gateway's own limit; what is larger becomes a job at once.",
+    )
+    max_document_mb: float = Field(
+        256.0,
+        gt=0,
+        validation_alias=AliasChoices("PECIA_UI__MAX_DOCUMENT_MB"),
+        description="MiB of one document for a job; the gateway's own limit. It passes through memory here.",
     )
     confidence_threshold: float = Field(
         0.8,

@@ -2,24 +2,33 @@
 
 import hashlib
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from pecia_ui.client import ModelCard
 from pecia_ui.errors import UiError
+from pecia_ui.following import Follower
+from pecia_ui.job_calls import JobCalls
+from pecia_ui.jobs import JobPage, PageText
 from pecia_ui.overlay import Sheet
 from pecia_ui.reading import Reading
 
 _KEY = "visit"
+_MOST_PAGE_TEXTS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What was uploaded, as it came."""
+    """What was uploaded, as it came: a picture, or a PDF."""
 
     name: str
     data: bytes = field(repr=False)
+
+    @property
+    def is_pdf(self) -> bool:
+        """Whether only the gateway can open it: this page opens no PDFs."""
+        return self.data.startswith(b"%PDF-")
 
     @property
     def digest(self) -> str:
@@ -65,6 +74,12 @@ class Visit:
     outcome: Outcome | None = None
     inventory: Inventory | None = None
     drawing: tuple[str, Sheet, bytes] | None = None
+    follower: Follower | None = None
+    job_error: UiError | None = None
+    submit_error: UiError | None = None
+    cursors: list[str] = field(default_factory=list)
+    _calls: JobCalls | None = field(default=None, repr=False)
+    _page_texts: dict[tuple[str, int], PageText] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, session: MutableMapping[Any, Any]) -> Self:
@@ -83,6 +98,40 @@ class Visit:
     def drop_sample(self) -> None:
         """An upload takes its place."""
         self.sample = None
+
+    def follower_of(self, calls: JobCalls, job_id: str) -> Follower:
+        """Who follows this job for this visitor; another one when the job or the key is another."""
+        if self.follower is None or self.follower.job_id != job_id or self._calls != calls:
+            self.forget_job()
+            self._calls = calls
+            self.follower = Follower(calls, job_id)
+        return self.follower
+
+    def forget_job(self) -> None:
+        """What is known of the open job: it changed in ways that its follower does not hear of."""
+        self.follower = None
+        self._page_texts.clear()
+
+    def page_text(self, job_id: str, page: JobPage, fetch: Callable[[], PageText]) -> PageText:
+        """What was read on a page, fetched once. Raises what `fetch` raises."""
+        key = (job_id, page.number)
+        known = self._page_texts.pop(key, None) or fetch()
+        self._page_texts[key] = known
+        while len(self._page_texts) > _MOST_PAGE_TEXTS:
+            self._page_texts.pop(next(iter(self._page_texts)))
+        return known
+
+    def first_jobs(self) -> None:
+        """The newest jobs again."""
+        self.cursors.clear()
+
+    def older_jobs(self, cursor: str) -> None:
+        """Those behind the cursor."""
+        self.cursors.append(cursor)
+
+    def newer_jobs(self) -> None:
+        """Those that were shown before."""
+        self.cursors.pop()
 
     def outcome_for(self, picture: Picture | None) -> Outcome | None:
         """The last outcome, if it is of this picture."""

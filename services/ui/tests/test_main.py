@@ -83,11 +83,11 @@ def test_debug_is_for_our_own_records_only() -> None:
         "--browser.gatherUsageStats=false",
         "--logger.hideWelcomeMessage=true",
         "--client.showErrorDetails=none",
-        "--server.maxUploadSize=10",
+        "--server.maxUploadSize=256",
     ],
 )
 def test_defaults_are_those_of_the_documents(flag: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """U12 and U13; nothing is told to the outside, and no traceback to visitors."""
-    for name in ("PECIA_UI__HOST", "PECIA_UI__PORT", "MAX_UPLOAD_MB", "PECIA_UI__MAX_UPLOAD_MB"):
+    for name in ("PECIA_UI__HOST", "PECIA_UI__PORT", "MAX_UPLOAD_MB", "PECIA_UI__MAX_DOCUMENT_MB"):
         monkeypatch.delenv(name, raising=False)
     assert flag in flags(Settings())

@@ -63,7 +63,7 @@ NoTextLayer = Annotated[
 ]
 Dpi = Annotated[
     float | None,
-    typer.Option("--dpi", min=36, max=600, help="Dots per inch for PDF pages.", show_default=False),
+    typer.Option("--dpi", min=72, max=600, help="Dots per inch for PDF pages.", show_default=False),
 ]
 IdempotencyKey = Annotated[
     str,

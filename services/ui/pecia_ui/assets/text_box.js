@@ -4,7 +4,8 @@ export default function ({ data, parentElement }) {
   const area = parentElement.querySelector("#text");
   const button = parentElement.querySelector("#copy");
   const said = parentElement.querySelector("#said");
-  area.value = data.text;
+  // What is the same stays, and with it what somebody has selected in it.
+  if (area.value !== data.text) area.value = data.text;
   area.rows = Math.min(data.rows, 24);
 
   async function copied() {

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +18,7 @@ class Answer:
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    pieces: Sequence[bytes] = ()
+    pieces: Iterable[bytes] = ()
     pause_s: float = 0.0
 
     @classmethod
@@ -66,7 +66,7 @@ def models(*cards: tuple[str, str, str]) -> Answer:
 
 @dataclass
 class StandIn:
-    """Answers GET /v1/models with `models` and everything else with what `answer` makes of it."""
+    """Answers GET /v1/models with `models`, jobs with `jobs`, all else with what `answer` makes of it."""
 
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
@@ -74,7 +74,14 @@ class StandIn:
         default_factory=lambda: models(("auto", "rapid", "ready"), ("rapid", "rapid", "ready"))
     )
     answer: Callable[[Asked], Answer] = lambda _asked: reading(page(["Hello"]))
+    jobs: Callable[[Asked], Answer] = lambda _asked: Answer.refusal(404, "not_found", "There is no such job.")
     hung_up: threading.Event = field(default_factory=threading.Event)
+
+    def told(self, asked: Asked) -> Answer:
+        """What this request is answered with."""
+        if asked.path == "/v1/models":
+            return self.models
+        return self.jobs(asked) if asked.path.startswith("/v1/jobs") else self.answer(asked)
 
     @property
     def readings(self) -> list[Asked]:
@@ -160,7 +167,7 @@ def _handler(gateway: StandIn) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             asked = Asked(self.command, self.path, headers, body)
             gateway.asked.append(asked)
-            answer = gateway.models if self.path == "/v1/models" else gateway.answer(asked)
+            answer = gateway.told(asked)
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
@@ -177,7 +184,7 @@ def _handler(gateway: StandIn) -> type[BaseHTTPRequestHandler]:
             except (BrokenPipeError, ConnectionResetError):
                 gateway.hung_up.set()
 
-        do_GET = do_POST = handle_one  # noqa: N815 - the names http.server calls
+        do_GET = do_POST = do_DELETE = handle_one  # noqa: N815 - the names http.server calls
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

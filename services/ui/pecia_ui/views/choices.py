@@ -7,7 +7,7 @@ from pecia_ui.asking import AUTO, DEFAULT_SIZE, LOCATE, SIZES, TASKS, Ask
 from pecia_ui.client import ModelCard
 from pecia_ui.visit import Inventory, Picture
 
-_SIZE_HELP = (
+SIZE_HELP = (
     "How many pixels DeepSeek-OCR looks at: Tiny 512, Small 640, Base 1024, Large 1280, "
     "Gundam 1024 and tiles of 640. Other engines always read the whole picture."
 )
@@ -19,9 +19,9 @@ def chosen(picture: Picture | None, known: Inventory) -> tuple[Ask, bool]:
         columns = st.columns([3, 2, 3, 3], vertical_alignment="bottom")
         task = columns[0].selectbox("Task", list(TASKS), key="task")
         size = columns[1].selectbox(
-            "Model size", SIZES, index=SIZES.index(DEFAULT_SIZE), key="size", help=_SIZE_HELP
+            "Model size", SIZES, index=SIZES.index(DEFAULT_SIZE), key="size", help=SIZE_HELP
         )
-        model = _model(columns[2], known)
+        model = model_choice(columns[2], known)
         pressed = columns[3].button(
             "Read the picture",
             key="submit",
@@ -31,28 +31,30 @@ def chosen(picture: Picture | None, known: Inventory) -> tuple[Ask, bool]:
             disabled=picture is None,
             help="Choose a picture first." if picture is None else None,
         )
-        ref_text = _ref_text() if TASKS[task][0] == LOCATE else ""
+        ref_text = ref_text_field() if TASKS[task][0] == LOCATE else ""
     return Ask(picture.data if picture else b"", task, size, model, ref_text), pressed
 
 
-def _ref_text() -> str:
+def ref_text_field(key: str = "ref_text") -> str:
+    """What to locate."""
     return st.text_input(
         "Text to locate",
-        key="ref_text",
+        key=key,
         max_chars=1000,
         placeholder="For example: Total",
         help="The words or the object to find on the page.",
     )
 
 
-def _model(column: DeltaGenerator, known: Inventory) -> str:
+def model_choice(column: DeltaGenerator, known: Inventory, key: str = "model") -> str:
+    """Who reads."""
     # The sizes have a list of their own.
     cards = {card.id: card for card in known.cards if ":" not in card.id}
     names = [AUTO, *(name for name in cards if name != AUTO)]
     return column.selectbox(
         "Model",
         names,
-        key="model",
+        key=key,
         format_func=lambda name: _label(name, cards.get(name)),
         help="auto = the best engine that is ready.",
     )

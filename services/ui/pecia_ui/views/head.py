@@ -15,11 +15,16 @@ _STYLE = """<style>
 .stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; }
 </style>"""
 _USAGE = """
-1. Upload a picture of a page (PNG, JPG or JPEG; WEBP, BMP and TIFF work too), or try the sample.
+**Quick Process**
+
+1. Upload a picture of a page (PNG, JPG or JPEG; WEBP, BMP, TIFF and PDF work too), or try the sample.
 2. Choose a task. **Free OCR** gives the text, **Convert to Markdown** keeps its structure,
    **Parse Figure** reads charts and drawings, **Locate Object** finds the words you name.
 3. Press **Read the picture**. Lines appear as they are recognised; dashed orange boxes deserve a second look.
-4. Copy the text, or download it as text, Markdown or JSON.
+4. Copy the text, or download it as text, Markdown or JSON. A long PDF becomes a job by itself.
+
+**Manual Control** hands in a document as a job, with every option. **Job History** lists your jobs: how far
+each is, its pages as they come, its files. A job goes on when you close the page.
 """
 
 

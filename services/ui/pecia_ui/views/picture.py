@@ -1,5 +1,6 @@
 """The left side: choosing a picture, and the picture with its boxes."""
 
+import dataclasses
 import html
 
 import streamlit as st
@@ -9,34 +10,50 @@ from pecia_ui.drawing import CannotDraw, Easel, sheet_of
 from pecia_ui.overlay import Sheet
 from pecia_ui.palette import CONFIDENT, DOUBTFUL
 from pecia_ui.reading import Reading
+from pecia_ui.views import addresses
 from pecia_ui.views.result import lines
 from pecia_ui.visit import Picture, Visit
 
-_TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"]
+_TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "pdf"]
 
 
 def chosen(visit: Visit) -> Picture | None:
     """The picture to read: what was uploaded or the sample, whichever came last."""
     upload, sample_place = st.columns([3, 1], vertical_alignment="center")
     uploaded = upload.file_uploader(
-        "Picture of a page",
+        "Picture of a page, or a PDF",
         type=_TYPES,
         key=f"upload-{visit.uploads}",
-        on_change=visit.drop_sample,
+        on_change=lambda: _another(visit),
     )
     sample_place.button(
         "Try a sample",
         key="sample",
         width="stretch",
-        on_click=lambda: visit.take_sample(Picture(sample.NAME, sample.sample_picture())),
+        on_click=lambda: _sample(visit),
     )
     if visit.sample is not None:
         return visit.sample
     return Picture(uploaded.name, uploaded.getvalue()) if uploaded else None
 
 
+def _another(visit: Visit) -> None:
+    visit.drop_sample()
+    addresses.close_job()
+
+
+def _sample(visit: Visit) -> None:
+    visit.take_sample(Picture(sample.NAME, sample.sample_picture()))
+    addresses.close_job()
+
+
 def show(visit: Visit, picture: Picture, sheet: Sheet, caption: str) -> None:
-    """The picture with the boxes of the sheet."""
+    """The picture with the boxes of the sheet; of a PDF only the boxes, on blank paper."""
+    if picture.is_pdf:
+        if not sheet.marks:
+            st.info("A PDF: its pages are opened by the gateway only.", icon=":material/picture_as_pdf:")
+            return
+        picture, sheet = Picture("", b""), dataclasses.replace(sheet, blank=True)
     try:
         st.image(_drawn(visit, picture, sheet), width="stretch", alt=caption)
     except CannotDraw:
@@ -62,6 +79,11 @@ def show_marked(visit: Visit, picture: Picture, reading: Reading, default_thresh
         if rotation:
             st.caption(f"Turned by {rotation}° to be read.")
     legend.html(_legend(reading, threshold))
+
+
+def drawn_blank(visit: Visit, sheet: Sheet) -> bytes:
+    """The boxes of the sheet on blank paper. Raises CannotDraw."""
+    return _drawn(visit, Picture("", b""), dataclasses.replace(sheet, blank=True))
 
 
 def _drawn(visit: Visit, picture: Picture, sheet: Sheet) -> bytes:

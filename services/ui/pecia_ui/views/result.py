@@ -1,7 +1,5 @@
 """The right side: the text, what is known about it, and files to keep."""
 
-import re
-
 import streamlit as st
 
 from pecia_ui.asking import MARKDOWN
@@ -9,11 +7,9 @@ from pecia_ui.downloads import files
 from pecia_ui.errors import UiError
 from pecia_ui.reading import Reading
 from pecia_ui.views import text_box
+from pecia_ui.views.escaping import plain, presentable
 from pecia_ui.visit import Outcome
 
-# Beyond Markdown, Streamlit knows pictures from elsewhere, formulas, icons and colours: all of them
-# would show something that is not on the paper.
-_STREAMLIT_MARKUP = re.compile(r"(?<!\\)(!(?=\[)|\$|:(?=\S))")
 # Share of doubtful lines above which the whole page is in doubt.
 _MANY = 1 / 3
 _TIMINGS = {
@@ -40,7 +36,7 @@ def show(outcome: Outcome, picture_name: str, threshold: float) -> None:
 def error(failure: UiError) -> None:
     """What happened, what to do, and what to tell whoever runs the service."""
     st.error(
-        "\n\n".join(filter(None, (f"**{_plain(failure.title)}**", _plain(failure.message), _step(failure)))),
+        "\n\n".join(filter(None, (f"**{plain(failure.title)}**", plain(failure.message), _step(failure)))),
         icon=":material/error:",
     )
     known = {
@@ -84,7 +80,7 @@ def _summary(outcome: Outcome, reading: Reading) -> str:
 def _notices(reading: Reading) -> None:
     if reading.fallback_from:
         st.warning(
-            f"{_plain(reading.fallback_from)} was asked for, but {_plain(reading.engine)} answered: "
+            f"{plain(reading.fallback_from)} was asked for, but {plain(reading.engine)} answered: "
             "the model you chose is not available here.",
             icon=":material/swap_horiz:",
         )
@@ -92,7 +88,7 @@ def _notices(reading: Reading) -> None:
         st.warning("The text is not complete: the model stopped early.", icon=":material/content_cut:")
     for code, message in reading.warnings:
         if code not in _QUIET:
-            st.caption(f":material/info: {_plain(message)}")
+            st.caption(f":material/info: {plain(message)}")
 
 
 def _doubts(reading: Reading, threshold: float) -> None:
@@ -120,15 +116,6 @@ def _text(outcome: Outcome, reading: Reading) -> None:
 def lines(count: int) -> str:
     """1 line, 2 lines."""
     return f"{count} line" if count == 1 else f"{count} lines"
-
-
-def presentable(markdown: str) -> str:
-    """Markdown that shows only what was read: no pictures fetched, no formulas out of prices."""
-    return _STREAMLIT_MARKUP.sub(r"\\\1", markdown)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"([\\`*_\[\]$:#<>!|~])", r"\\\1", text)
 
 
 def _table(reading: Reading) -> None:
@@ -177,4 +164,4 @@ def _details(outcome: Outcome, reading: Reading) -> None:
         told["Request id"] = reading.request_id
         st.markdown("\n".join(f"- {name}: `{value}`" for name, value in told.items() if value))
         for _, message in reading.warnings:
-            st.caption(_plain(message))
+            st.caption(plain(message))

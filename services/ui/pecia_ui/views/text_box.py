@@ -15,7 +15,7 @@ _component = v2.component(
 )
 
 
-def show(text: str) -> None:
+def show(text: str, key: str = "text") -> None:
     """The text, as high as it is long within reason; people can drag it larger."""
     rows = sum(1 + len(line) // _ROW_CHARACTERS for line in text.split("\n"))
-    _component(key="text", data={"text": text, "rows": rows + 1})
+    _component(key=key, data={"text": text, "rows": rows + 1})

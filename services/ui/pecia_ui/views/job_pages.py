@@ -1,0 +1,113 @@
+"""The pages of a job: which are done, and what was read on one of them, as soon as it was."""
+
+import asyncio
+from collections.abc import Iterable
+from itertools import groupby
+
+import streamlit as st
+
+from pecia_ui.client import Gateway
+from pecia_ui.drawing import CannotDraw, sheet_of_page
+from pecia_ui.errors import UiError
+from pecia_ui.following import Snapshot
+from pecia_ui.jobs import Job, JobPage, PageText
+from pecia_ui.views import picture, result, text_box
+from pecia_ui.views.escaping import plain, presentable
+from pecia_ui.visit import Visit
+
+_NUMBER = "job-page"
+_NEWEST = "job-newest"
+_MOST_RANGES = 12
+_SOURCES = {"ocr": "read from its picture", "text": "the PDF's own text"}
+
+
+def show(visit: Visit, gateway: Gateway, known: Snapshot, threshold: float) -> None:
+    """The numbers of the pages, and the chosen one; while the job runs that is the newest."""
+    job = known.job
+    if job is None or not known.pages:
+        return
+    done = [number for number, page in known.pages.items() if page.status == "done"]
+    st.caption(f"Done: {ranges(done)}" if done else "No page is done yet.")
+    number = _chosen(job, known)
+    page = known.pages.get(number)
+    if page is None:
+        st.info(f"Page {number} has not been read yet.", icon=":material/hourglass_top:")
+    elif page.status != "done":
+        st.warning(f"Page {number} could not be read: {plain(page.error)}", icon=":material/error:")
+    else:
+        _page(visit, gateway, (job, page), threshold)
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """1, 2, 3, 7 as 1-3, 7; very many of them are cut short."""
+    runs = []
+    for _, run in groupby(enumerate(sorted(numbers)), key=lambda one: one[1] - one[0]):
+        members = [number for _, number in run]
+        runs.append(f"{members[0]}-{members[-1]}" if len(members) > 1 else str(members[0]))
+    return ", ".join(runs[:_MOST_RANGES]) + (" …" if len(runs) > _MOST_RANGES else "")
+
+
+def _chosen(job: Job, known: Snapshot) -> int:
+    last = max(job.document_pages, *known.pages)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        place = st.empty()
+        newest = job.ended is False and st.toggle("Show the newest page", value=True, key=_NEWEST)
+        if newest and known.newest:
+            st.session_state[_NUMBER] = known.newest
+        st.session_state.setdefault(_NUMBER, min(known.pages))
+        st.session_state[_NUMBER] = min(st.session_state[_NUMBER], last)
+        return int(
+            place.number_input(
+                "Page", min_value=1, max_value=last, step=1, key=_NUMBER, width=140, disabled=bool(newest)
+            )
+        )
+
+
+def _page(visit: Visit, gateway: Gateway, which: tuple[Job, JobPage], threshold: float) -> None:
+    job, page = which
+    try:
+        read = visit.page_text(job.id, page, lambda: asyncio.run(gateway.jobs.page(job.id, page.number)))
+    except UiError as failure:
+        result.error(failure)
+        return
+    st.caption(_about(read))
+    for warning in read.warnings:
+        st.caption(f":material/info: {plain(warning)}")
+    names = ["Text", *(["Preview"] if read.markdown else []), *(["Layout"] if read.layout else [])]
+    tabs = dict(zip(names, st.tabs(names), strict=True))
+    with tabs["Text"]:
+        if read.text.strip():
+            text_box.show(read.text, key=f"page-text-{page.number}")
+        else:
+            st.info("No text was found on this page.", icon=":material/draft:")
+    if read.markdown:
+        tabs["Preview"].container(border=True).markdown(presentable(read.markdown))
+    if read.layout:
+        with tabs["Layout"]:
+            _layout(visit, read, threshold)
+
+
+def _about(read: PageText) -> str:
+    page = read.page
+    parts = [
+        f"Page {page.number}",
+        _SOURCES.get(page.source, ""),
+        f"by {plain(page.engine)}" if page.engine else "",
+        f"instead of {plain(page.fallback_from)}" if page.fallback_from else "",
+        f"confidence {page.confidence:.0%}" if page.confidence is not None else "",
+        f"at attempt {page.attempts}" if page.attempts > 1 else "",
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def _layout(visit: Visit, read: PageText, threshold: float) -> None:
+    """Where each line stands, on blank paper: the page's own picture stays with the gateway."""
+    if read.layout is None or not read.layout.regions:
+        st.info("It is not known where the text stands.", icon=":material/draft:")
+        return
+    caption = f"Boxes around {result.lines(len(read.layout.regions))} of text on page {read.page.number}"
+    try:
+        st.image(picture.drawn_blank(visit, sheet_of_page(read.layout, threshold, numbers=True)), alt=caption)
+    except CannotDraw:
+        st.info("The layout cannot be shown here.")
+    st.caption("Dashed orange boxes deserve a second look.")
