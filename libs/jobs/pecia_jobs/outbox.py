@@ -98,7 +98,13 @@ class Outbox:
 
     async def delivered(self, delivery: Delivery, status: int | None = None) -> bool:
         """It arrived, with this HTTP status where there is one. False = somebody else has it now."""
-        values = {"status": DELIVERED, "due": None, "delivered": Now(), "last_status": status, "error": ""}
+        values: dict[str, object] = {
+            "status": DELIVERED,
+            "due": None,
+            "delivered": Now(),
+            "last_status": status,
+            "error": "",
+        }
         return await self._database.changing(partial(_tell, delivery=delivery, values=values))
 
     async def failed(
