@@ -1,10 +1,9 @@
 """What an owner changes: cancelled, run again, forgotten."""
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
 
 from pecia_core.errors import Conflict, NotFound
-from sqlalchemy import and_, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pecia_jobs import counting, ending, readiness
@@ -38,15 +37,12 @@ async def _cancel_pages(connection: AsyncConnection, tally: Tally) -> None:
     # Locked in the order in which beats lock them.
     locked = select(page.c.state).where(alive).order_by(page.c.id).with_for_update(key_share=True)
     tally.ended += list((await connection.execute(locked)).scalars()).count(PageState.LEASED)
-    place = func.row_number().over(order_by=page.c.number).label("place")
-    places = select(page.c.id, place).where(alive, page.c.number != ASSEMBLY).subquery()
     over = {"state": PageState.CANCELLED, "due": None, "finished": Now()}
-    numbered = update(page).where(page.c.id == places.c.id).values(seq=tally.seq + places.c.place, **over)
-    tally.seq += (await connection.execute(numbered)).rowcount
+    await _end_pages(connection, tally, and_(alive, page.c.number != ASSEMBLY), over)
     await connection.execute(update(page).where(alive).values(**over))
 
 
-async def _withdraw(connection: AsyncConnection, chosen: Any) -> None:  # noqa: ANN401 - a condition of SQLAlchemy's
+async def _withdraw(connection: AsyncConnection, chosen: ColumnElement[bool]) -> None:
     """Take pages of a held job off the queue, before anything else of them: a claim may have them now."""
     ids = select(page.c.id).where(chosen)
     await connection.execute(delete(page_ready).where(page_ready.c.page_id.in_(ids)))
@@ -71,6 +67,8 @@ async def rerun(
             "The password was forgotten when the job ended. Send the document again with its password.",
             code="job_finished",
         )
+    if tally.state is JobState.CANCELLED and numbers is not None:
+        await _give_up_others(connection, tally, numbers)
     await _reopen(connection, tally)
     tally.done -= found.count(PageState.DONE)
     tally.failed -= found.count(PageState.FAILED)
@@ -79,6 +77,30 @@ async def rerun(
     await readiness.queue_anew(connection, tally, chosen, **fresh)
     await counting.written(connection, [tally])
     return await find(connection, tenant, job_id)
+
+
+async def _give_up_others(connection: AsyncConnection, tally: Tally, numbers: Collection[int]) -> None:
+    """What was cancelled and is not asked for now is missing from the result: it counts as failed."""
+    others = and_(
+        page.c.job_id == tally.id,
+        page.c.number != ASSEMBLY,
+        page.c.number.not_in(sorted(set(numbers))),
+        page.c.state == PageState.CANCELLED,
+    )
+    why = {"error_code": "cancelled", "error": "The job was cancelled before this page was read."}
+    tally.failed += await _end_pages(connection, tally, others, {"state": PageState.FAILED, **why})
+
+
+async def _end_pages(
+    connection: AsyncConnection, tally: Tally, chosen: ColumnElement[bool], values: Mapping[str, object]
+) -> int:
+    """Change these pages of a held job, each numbered; gives how many."""
+    place = func.row_number().over(order_by=page.c.number).label("place")
+    places = select(page.c.id, place).where(chosen).subquery()
+    numbered = update(page).where(page.c.id == places.c.id)
+    changed = await connection.execute(numbered.values(seq=tally.seq + places.c.place, **values))
+    tally.seq += changed.rowcount
+    return changed.rowcount
 
 
 async def _reopen(connection: AsyncConnection, tally: Tally) -> None:
@@ -113,7 +135,7 @@ async def _held(connection: AsyncConnection, tenant: str, job_id: str) -> Tally:
     return tally
 
 
-async def _count(connection: AsyncConnection, chosen: Any) -> int:  # noqa: ANN401 - a condition of SQLAlchemy's
+async def _count(connection: AsyncConnection, chosen: ColumnElement[bool]) -> int:
     return int((await connection.execute(select(func.count()).where(chosen))).scalar_one())
 
 

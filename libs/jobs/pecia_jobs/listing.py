@@ -5,10 +5,9 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pecia_core.errors import InvalidRequest, NotFound
-from sqlalchemy import and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pecia_jobs.model import ASSEMBLY, Job, JobState, JobStatus
@@ -84,7 +83,7 @@ def parsed(cursor: str) -> Cursor | None:
     if not cursor:
         return None
     try:
-        created, job_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        created, job_id = json.loads(base64.b64decode(cursor.encode(), altchars=b"-_", validate=True))
         return float(created), str(job_id)
     except (ValueError, TypeError, binascii.Error) as error:
         raise InvalidRequest(
@@ -117,6 +116,6 @@ async def ahead(connection: AsyncConnection, of: Job) -> int:
     return min(_COUNTED, own + min(others, own))
 
 
-async def _count(connection: AsyncConnection, which: Any) -> int:  # noqa: ANN401 - a condition of SQLAlchemy's
+async def _count(connection: AsyncConnection, which: ColumnElement[bool]) -> int:
     some = select(page_ready.c.page_id).where(which).limit(_COUNTED).subquery()
     return int((await connection.execute(select(func.count()).select_from(some))).scalar_one())

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from pecia_jobs.database import Database
 from pecia_jobs.leases import Leases
+from pecia_jobs.schema import metadata
 from pecia_jobs.store import Store
 from pecia_jobs.testing import NoPostgres, PostgresServer, audit, postgres, sqlite_url
+from sqlalchemy import text
 
 
 @pytest.fixture(scope="session")
@@ -24,19 +26,39 @@ def server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database."""
-    if request.param == "sqlite":
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which database."""
+    return str(request.param)
+
+
+@pytest.fixture
+async def empty_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without any tables."""
+    if kind == "sqlite":
         return sqlite_url(tmp_path)
     server: PostgresServer = request.getfixturevalue("server")
     return await server.new_database()
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """A database with our tables."""
-    made = Database(database_url)
+async def database_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with our tables, empty ones; on PostgreSQL the same one for all tests."""
+    server: PostgresServer | None = request.getfixturevalue("server") if kind == "postgres" else None
+    url = server.url() if server else sqlite_url(tmp_path)
+    made = Database(url)
     await made.migrate()
+    if server:
+        async with made.write() as connection:
+            names = ", ".join(metadata.tables)
+            await connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
+    await made.close()
+    return url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """To work with."""
+    made = Database(database_url)
     yield made
     assert await audit(made) == []
     await made.close()
