@@ -1,24 +1,18 @@
 """The end of a job, and the deliveries that tell of it, in one transaction."""
 
-import json
-from datetime import UTC, datetime
+from dataclasses import replace
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pecia_jobs.expressions import Now
 from pecia_jobs.model import JobState, PageState
-from pecia_jobs.rows import AnyRow
+from pecia_jobs.rows import AnyRow, job_from
 from pecia_jobs.schema import job, outbox, page
 from pecia_jobs.tally import Tally
+from pecia_jobs.webhooks import event_body
 
 WEBHOOK = "webhook"
-_EVENTS = {
-    JobState.DONE: "job.completed",
-    JobState.PARTIAL: "job.partial",
-    JobState.FAILED: "job.failed",
-    JobState.CANCELLED: "job.cancelled",
-}
 
 
 async def end(connection: AsyncConnection, tally: Tally, state: JobState, error: str = "") -> None:
@@ -39,7 +33,13 @@ async def end(connection: AsyncConnection, tally: Tally, state: JobState, error:
 async def _tell(connection: AsyncConnection, tally: Tally, row: AnyRow, kinds: list[str]) -> None:
     query = select(page.c.number).where(page.c.job_id == row.id, page.c.state == PageState.FAILED)
     failed = (await connection.execute(query.order_by(page.c.number))).scalars().all()
-    body = json.dumps(_event(tally, row, [number for number in failed if number]), separators=(",", ":"))
+    ended = replace(
+        job_from(row),
+        state=tally.state,
+        pages_total=tally.total,
+        pages_done=tally.done,
+        pages_failed=tally.failed,
+    )
     deliveries = [
         {
             "id": delivery_id(row.id, kind, row.endings),
@@ -47,7 +47,7 @@ async def _tell(connection: AsyncConnection, tally: Tally, row: AnyRow, kinds: l
             "tenant": row.tenant,
             "kind": kind,
             "url": row.webhook_url if kind == WEBHOOK else "",
-            "body": body.encode(),
+            "body": event_body(ended, [number for number in failed if number]),
             "status": "pending",
             "due": row.finished,
             "created": row.finished,
@@ -60,20 +60,3 @@ async def _tell(connection: AsyncConnection, tally: Tally, row: AnyRow, kinds: l
 def delivery_id(job_id: str, kind: str, ending: int) -> str:
     """`evt_{job}_{kind}`, the same for ever; the second end of a job that was run again is `.2`."""
     return f"evt_{job_id}_{kind}" + (f".{ending}" if ending > 1 else "")
-
-
-def _event(tally: Tally, row: AnyRow, failed: list[int]) -> dict[str, object]:
-    """What is said of the end."""
-    return {
-        "type": _EVENTS[tally.state],
-        "timestamp": datetime.fromtimestamp(row.finished, UTC).isoformat().replace("+00:00", "Z"),
-        "data": {
-            "job_id": row.id,
-            "status": tally.state.status.value,
-            "state": tally.state.value,
-            "total_pages": tally.total,
-            "processed_pages": tally.done,
-            "failed_pages": failed,
-            "filename": row.filename,
-        },
-    }

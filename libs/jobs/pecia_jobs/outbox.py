@@ -4,11 +4,12 @@ Kinds: `webhook`, and what `NewJob.notices` names (`publish`, `review`, `redis`)
 """
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import partial
 
 from pecia_core.errors import NotFound
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pecia_jobs.database import Database
@@ -21,21 +22,6 @@ MAX_ATTEMPTS = 12
 PENDING, DELIVERED, UNDELIVERABLE = "pending", "delivered", "undeliverable"
 # Seconds before the next try, three times as long each time, less up to a fifth by chance: 20 hours in all.
 _FIRST_RETRY_S, _LAST_RETRY_S, _GROWTH = 5.0, 6 * 3600.0, 3
-_due = (
-    select(outbox.c.id)
-    .where(outbox.c.due <= Now())
-    .order_by(outbox.c.due)
-    .limit(bindparam("n"))
-    .with_for_update(skip_locked=True)
-    .cte("chosen")
-    .prefix_with("MATERIALIZED", dialect="postgresql")
-)
-_CLAIM = (
-    update(outbox)
-    .where(outbox.c.id.in_(select(_due.c.id)))
-    .values(due=Now() + bindparam("lease_s"), attempts=outbox.c.attempts + 1, lease_token=RandomHex())
-    .returning(*outbox.c)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +36,11 @@ class Delivery:
     body: bytes = field(repr=False)
     attempt: int
     token: str
+
+    @property
+    def last(self) -> bool:
+        """Whether there is no other try after this one."""
+        return self.attempt >= MAX_ATTEMPTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +67,26 @@ class Outbox:
         self._database = database
         self._lease_s = lease_s
 
-    async def claim(self, worker: str, n: int) -> list[Delivery]:  # noqa: ARG002 - as pages are claimed
-        """At most `n` deliveries that are due, the longest due first."""
-        waiting = await self._database.reading(_anything)
+    async def claim(
+        self,
+        worker: str,  # noqa: ARG002 - as pages are claimed
+        n: int,
+        kinds: Collection[str] | None = None,
+        busy: Collection[str] = (),
+    ) -> list[Delivery]:
+        """At most `n` deliveries that are due, the longest due first.
+
+        Args:
+            worker: who asks.
+            n: how many.
+            kinds: that the caller can do; None = all.
+            busy: beginnings of URLs (`https://host`) that have to wait, so that they hold up no others.
+        """
+        due = _is_due(kinds, busy)
+        waiting = await self._database.reading(partial(_anything, due=due))
         if not waiting:
             return []
-        rows = await self._database.changing(partial(_claim, n=n, lease_s=self._lease_s))
+        rows = await self._database.changing(partial(_claim, due=due, n=n, lease_s=self._lease_s))
         return [
             Delivery(
                 id=row.id,
@@ -113,6 +118,8 @@ class Outbox:
         status: int | None,
         message: str,
         retry_after: float | None = None,
+        *,
+        gone: bool = False,
     ) -> bool:
         """It did not arrive: tried again later, or given up. False = somebody else has it now.
 
@@ -120,14 +127,19 @@ class Outbox:
             delivery: as it was claimed.
             status: of HTTP; None = there was no answer.
             message: why; shown to the owner.
-            retry_after: seconds, where the receiver said.
+            retry_after: seconds the receiver wants to be left alone; None = it said nothing.
+            gone: the receiver wants nothing more: given up at once.
         """
         values: dict[str, object] = {"last_status": status, "error": message, "lease_token": None}
-        if delivery.attempt >= MAX_ATTEMPTS:
+        if gone or delivery.last:
             values |= {"status": UNDELIVERABLE, "due": None}
         else:
             values |= {"due": Now() + _pause(delivery.attempt, retry_after)}
         return await self._database.changing(partial(_tell, delivery=delivery, values=values))
+
+    async def counts(self) -> dict[str, int]:
+        """How many are pending and how many were given up, by their status."""
+        return await self._database.reading(_counts)
 
     async def deliveries(self, tenant: str, job_id: str) -> list[DeliveryRecord]:
         """All of a job, the oldest first.
@@ -147,19 +159,39 @@ class Outbox:
 
 
 def _pause(attempt: int, retry_after: float | None) -> float:
-    if retry_after is not None:
-        return min(max(retry_after, 0.0), _LAST_RETRY_S)
+    """Seconds: never sooner than a receiver asks, and never so soon that its tries are gone in minutes."""
     longest: float = min(_LAST_RETRY_S, _FIRST_RETRY_S * _GROWTH ** min(attempt - 1, MAX_ATTEMPTS))
-    return longest * random.uniform(0.8, 1.0)  # noqa: S311 - spreads load, guards nothing
+    usual = longest * random.uniform(0.8, 1.0)  # noqa: S311 - spreads load, guards nothing
+    return min(max(usual, retry_after or 0.0), _LAST_RETRY_S)
 
 
-async def _anything(connection: AsyncConnection) -> bool:
-    query = select(outbox.c.id).where(outbox.c.due <= Now()).limit(1)
-    return (await connection.execute(query)).first() is not None
+def _is_due(kinds: Collection[str] | None, busy: Collection[str]) -> ColumnElement[bool]:
+    conditions = [outbox.c.due <= Now()]
+    if kinds is not None:
+        conditions.append(outbox.c.kind.in_(sorted(kinds)))
+    conditions += [func.substr(outbox.c.url, 1, len(start)) != start for start in sorted(busy)]
+    return and_(*conditions)
 
 
-async def _claim(connection: AsyncConnection, n: int, lease_s: float) -> list[AnyRow]:
-    rows = list(await connection.execute(_CLAIM, {"n": n, "lease_s": lease_s}))
+async def _anything(connection: AsyncConnection, due: ColumnElement[bool]) -> bool:
+    return (await connection.execute(select(outbox.c.id).where(due).limit(1))).first() is not None
+
+
+async def _claim(
+    connection: AsyncConnection, due: ColumnElement[bool], n: int, lease_s: float
+) -> list[AnyRow]:
+    chosen = (
+        select(outbox.c.id)
+        .where(due)
+        .order_by(outbox.c.due)
+        .limit(n)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    leased = {"due": Now() + lease_s, "attempts": outbox.c.attempts + 1, "lease_token": RandomHex()}
+    claim = update(outbox).where(outbox.c.id.in_(select(chosen.c.id))).values(**leased).returning(*outbox.c)
+    rows = list(await connection.execute(claim))
     if len(rows) > n:
         raise RuntimeError(f"claimed {len(rows)} deliveries for {n}: a bug")
     return rows
@@ -168,6 +200,15 @@ async def _claim(connection: AsyncConnection, n: int, lease_s: float) -> list[An
 async def _tell(connection: AsyncConnection, delivery: Delivery, values: dict[str, object]) -> bool:
     mine = (outbox.c.id == delivery.id) & (outbox.c.lease_token == delivery.token)
     return (await connection.execute(update(outbox).where(mine).values(**values))).rowcount == 1
+
+
+async def _counts(connection: AsyncConnection) -> dict[str, int]:
+    pending = select(func.count()).where(outbox.c.due.is_not(None))
+    lost = select(func.count()).where(outbox.c.status == UNDELIVERABLE)
+    return {
+        PENDING: (await connection.execute(pending)).scalar_one(),
+        UNDELIVERABLE: (await connection.execute(lost)).scalar_one(),
+    }
 
 
 async def _of_job(connection: AsyncConnection, tenant: str, job_id: str) -> list[DeliveryRecord]:

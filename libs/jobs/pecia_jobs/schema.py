@@ -159,6 +159,7 @@ outbox = Table(
     Column("delivered", Double),
     _partly("outbox_due", "due", where="due IS NOT NULL"),
     Index("outbox_job", "job_id"),
+    _partly("outbox_lost", "status", where="status = 'undeliverable'"),
 )
 
 # Blobs of forgotten jobs, until somebody has really deleted them.

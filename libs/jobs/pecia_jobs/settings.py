@@ -129,6 +129,7 @@ class WebhookSettings(PostSettings):
         description="File with the same, one on a line, newest first. With SQLite it is made where it is not "
         "there; services on several machines need it from you.",
     )
+    poll_s: float = Field(1.0, gt=0, description="Seconds between looks for messages that are due.")
     per_receiver: int = Field(
         4,
         ge=1,

@@ -114,12 +114,13 @@ def event_body(job: Job, failed_pages: Sequence[int]) -> bytes:
         "status": job.status,
         "state": job.state,
         "total_pages": job.pages_total,
-        "processed_pages": job.pages_done + job.pages_failed,
+        "processed_pages": job.pages_done,
         "failed_pages": list(failed_pages[:_MOST_NUMBERS]),
         "filename": job.filename[:_MOST_NAME],
     }
     ended = datetime.fromtimestamp(job.finished or job.created, UTC)
-    event = {"type": _TYPES[job.state], "timestamp": ended.isoformat(timespec="milliseconds"), "data": data}
+    at = ended.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    event = {"type": _TYPES[job.state], "timestamp": at, "data": data}
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 

@@ -156,13 +156,13 @@ def test_what_is_told(state: JobState, kind: str, status: str) -> None:
     """How it ended, which pages failed, and when; nothing of what the document says."""
     assert json.loads(event_body(_job(state), [2])) == {
         "type": kind,
-        "timestamp": "2025-11-20T10:15:00.250+00:00",
+        "timestamp": "2025-11-20T10:15:00.250Z",
         "data": {
             "job_id": "scan_20261120_101500_0a1b2c3d",
             "status": status,
             "state": state,
             "total_pages": 3,
-            "processed_pages": 3,
+            "processed_pages": 2,
             "failed_pages": [2],
             "filename": "scan.pdf",
         },
