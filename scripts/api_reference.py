@@ -79,9 +79,13 @@ _SENTENCES = {
         "The URL was asked and gave no picture.",
         "See whether it opens without a login; send the bytes.",
     ),
+    "invalid_webhook_url": (
+        "A webhook's URL is none, or of a kind or at an address that nothing is sent to.",
+        "Name a public https address, or allow it (`PECIA_WEBHOOKS__...`).",
+    ),
     "pdf_too_many_pages": (
-        "The PDF or TIFF has more pages than are read within a request.",
-        "Split it.",
+        "The PDF or TIFF has more pages than are read within a request, or than a job may have.",
+        "Send it to `/v1/jobs`; split what is too long for that.",
     ),
     "invalid_image": (
         "The picture is damaged or cut off.",
@@ -96,8 +100,8 @@ _SENTENCES = {
         "Open and save it in a PDF program.",
     ),
     "pdf_encrypted": (
-        "The PDF needs a password.",
-        "Remove the password.",
+        "The PDF needs a password, or another one.",
+        "Send it in `password` of a job, or remove it.",
     ),
     "unsupported_image_media_type": (
         "The file is no picture or PDF, or not of the kind it claims to be.",
@@ -122,6 +126,10 @@ _SENTENCES = {
     "invalid_api_key": (
         "No key, or one that is not known.",
         "Send `Authorization: Bearer KEY`; `pecia keys new` makes one.",
+    ),
+    "invalid_signature": (
+        "A callback is not signed with the secret shared for it.",
+        "Sign its body as the page on reviews says.",
     ),
     "permission_denied": (
         "The key may not do this.",
@@ -150,6 +158,10 @@ _SENTENCES = {
     "idempotency_conflict": (
         "The `Idempotency-Key` was used before, for another request.",
         "Use a new key for a new request.",
+    ),
+    "review_decided": (
+        "The review was decided before, otherwise.",
+        "Nothing: the first decision counts.",
     ),
     "queue_full": (
         "No room in the queue, on any pod.",
@@ -182,6 +194,14 @@ _SENTENCES = {
     "store_unavailable": (
         "The database, or the store of documents and results, cannot be reached.",
         "Wait as told, then try again; everything but jobs works meanwhile.",
+    ),
+    "webhook_unreachable": (
+        "The receiver of a webhook gave no answer in time.",
+        "Nothing: it is tried again; see the job's deliveries.",
+    ),
+    "webhooks_off": (
+        "There is no key to sign webhooks with.",
+        "Ask whoever runs the service to set `PECIA_WEBHOOKS__SIGNING_KEYS`.",
     ),
     "inference_timeout": (
         "The page took longer than the caller or the service allows.",

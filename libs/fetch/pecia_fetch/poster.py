@@ -1,22 +1,26 @@
 """Messages to addresses that callers named: looked up once, pinned, bounded, redirects not followed."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from urllib.parse import SplitResult
 
 import httpcore
 from pecia_core.errors import InvalidRequest, PeciaError, Unavailable
 
+from pecia_fetch.addresses import AllowedAddresses
 from pecia_fetch.guard import TROUBLE, Guard, Refused, Resolve, checked_url, without_fragment
 from pecia_fetch.settings import PostSettings
 
 # Of an answer nobody reads more: it is taken only so that the other side may finish politely.
 _MAX_ANSWER_BYTES = 64 * 1024
 _MAX_DRAIN_S = 1.0
+_LOOPBACK = "127.0.0.1"
 _HEADERS = {"User-Agent": "pecia", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
@@ -91,15 +95,19 @@ class Poster:
 
 
 def check_receiver(url: str, settings: PostSettings, *, param: str) -> None:
-    """Refuse a URL that no message could be sent to. Nothing is looked up: that is for when it is sent.
+    """Refuse a URL that no message could be sent to. No name is looked up: that is for when it is sent.
 
     Raises:
         InvalidRequest: `invalid_webhook_url`.
     """
     try:
-        checked_url(url, allow_http=settings.allow_http)
+        parts = checked_url(url, allow_http=settings.allow_http)
     except Refused as refused:
         raise _not_allowed(str(refused), param) from None
+    host = parts.hostname or ""
+    address = _address_in(host)
+    if address and not AllowedAddresses(settings.allowed_private_hosts).allows(host, address):
+        raise _not_allowed("its address is not a public one", param)
 
 
 def seconds_of(retry_after: str, now: float) -> float | None:
@@ -122,6 +130,18 @@ async def _drain(response: httpcore.Response) -> None:
                 taken += len(chunk)
                 if taken > _MAX_ANSWER_BYTES:
                     return
+
+
+def _address_in(host: str) -> str:
+    """The address a host is written as, in decimal and hexadecimal disguises too; "" = a name."""
+    try:
+        return str(ip_address(host.partition("%")[0]))
+    except ValueError:
+        pass
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return _LOOPBACK if host.rstrip(".").lower() == "localhost" else ""
 
 
 def _not_allowed(why: str, param: str | None) -> PeciaError:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
-from pecia_core.errors import Conflict, NotFound, Overloaded, PeciaError, Unavailable
+from pecia_core.errors import Conflict, NotFound, PeciaError, Unavailable
 
 from pecia_jobs.blobs import RESULT_JSON, RESULT_MARKDOWN, RESULT_TEXT, Blobs, job_prefix
 from pecia_jobs.database import Database
@@ -14,6 +14,8 @@ from pecia_jobs.downloads import Download, Downloads
 from pecia_jobs.ids import is_job_id
 from pecia_jobs.model import Job, JobPage, JobState, JobStatus, NewJob
 from pecia_jobs.progress import Progress, Standing
+from pecia_jobs.retention import Limits
+from pecia_jobs.room import check_room
 from pecia_jobs.store import Counts, Store
 from pecia_jobs.watching import watched
 
@@ -27,9 +29,10 @@ _MIGRATE_AGAIN_S = 2.0
 class JobService:
     """Jobs of tenants. Another tenant's job is not found, in the very words of one that never was."""
 
-    def __init__(self, database: Database, store: Store, blobs: Blobs) -> None:
-        """Nothing is asked before `prepare`, or the first call."""
+    def __init__(self, database: Database, store: Store, blobs: Blobs, limits: Limits) -> None:
+        """Nothing is asked before `prepare`, or the first call. `limits` are those of the purge."""
         self._database = database
+        self._limits = limits
         self._store = store
         self._blobs = blobs
         self._progress = Progress(database, store)
@@ -54,13 +57,15 @@ class JobService:
 
         Raises:
             Conflict: the idempotency key was used for another request.
+            Overloaded: there is no room for another job.
             Unavailable: database or blobs are away.
         """
         self._check()
+        await check_room(self._database, self._limits, new.input_bytes)
         await self._blobs.put_file(new.input_key, document)
         try:
             job, made = await self._store.create(new)
-        except (Conflict, Overloaded):
+        except Conflict:
             await self._drop(job_prefix(new.tenant, new.id))
             raise
         # Any other failure may come after the commit: the document stays, for the job or for the purge.

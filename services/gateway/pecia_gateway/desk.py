@@ -8,6 +8,7 @@ from time import monotonic
 from pecia_core.errors import NotFound, PeciaError, Unavailable
 from pecia_jobs.blobs import open_blobs
 from pecia_jobs.database import Database, open_database
+from pecia_jobs.retention import Limits
 from pecia_jobs.service import JobService
 from pecia_jobs.store import Counts, Store
 
@@ -15,6 +16,7 @@ from pecia_gateway.places import Places
 from pecia_gateway.settings import JobSettings, Settings
 
 _log = logging.getLogger(__name__)
+_MIB = 1 << 20
 _HOUR_S = 3600.0
 # Seconds a request waits for a database that is away: its caller is told, and comes back.
 _PATIENCE_S = 5.0
@@ -97,5 +99,7 @@ def _database(settings: Settings) -> Database | None:
 
 
 def _service(settings: Settings, database: Database) -> JobService:
-    store = Store(database, max_age_s=settings.jobs.max_age_hours * _HOUR_S)
-    return JobService(database, store, open_blobs(settings.blobs))
+    jobs = settings.jobs
+    limits = Limits(int(jobs.max_storage_mb * _MIB), jobs.max_count, jobs.max_age_hours * _HOUR_S)
+    store = Store(database, max_age_s=limits.max_age_s)
+    return JobService(database, store, open_blobs(settings.blobs), limits)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from PIL import Image
 
 BOTH = pytest.mark.parametrize("database_url", ["sqlite", "postgres"], indirect=True)
 
@@ -25,14 +26,11 @@ async def state(gateway: Any, job: str) -> dict[str, Any]:
 
 
 @BOTH
-async def test_a_job_from_its_making_to_its_end(jobs: Any, worker: Any, pdf: Callable[[int], bytes]) -> None:
-    """The former system's shapes at every step, and the pages readable while the others wait."""
-    answer = await jobs.client.post("/jobs/create", files={"file": ("document.pdf", pdf(3))})
-    body = answer.json()
-    assert (body["success"], body["message"]) == (True, "Job created successfully. Total pages: 3")
-    job = body["job_id"]
-    assert job.startswith("document.pdf_")
-
+async def test_a_status_has_the_former_systems_shape(
+    jobs: Any, worker: Any, pdf: Callable[[int], bytes]
+) -> None:
+    """While it waits, while it runs and when it has ended."""
+    job = await made(jobs, pdf(3))
     waiting = await state(jobs, job)
     assert (waiting["status"], waiting["progress"], waiting["total_pages"]) == ("queued", 0.0, 3)
     assert (waiting["processed_pages"], waiting["started_at"], waiting["error"]) == (0, None, None)
@@ -45,6 +43,26 @@ async def test_a_job_from_its_making_to_its_end(jobs: Any, worker: Any, pdf: Cal
     assert (running["status"], running["progress"], running["processed_pages"]) == ("processing", 33.33, 1)
     assert running["pages_per_second"] > 0
     assert running["eta_seconds"] > 0
+
+    await worker.finish()
+    ended = await state(jobs, job)
+    assert (ended["status"], ended["progress"], ended["processed_pages"]) == ("completed", 100.0, 3)
+    assert ended["created_at"] <= ended["started_at"] <= ended["completed_at"]
+    assert ended["detail"]["expires_at"] > ended["completed_at"]
+    assert ended["eta_seconds"] is None
+    metadata = (await jobs.client.get(f"/jobs/{job}/metadata")).json()
+    assert (metadata["filename"], metadata["total_pages"], metadata["prompt_used"]) == ("document.pdf", 3, "")
+    assert metadata["processed_at"].endswith("+00:00")
+    assert metadata["processing_time_seconds"] >= 0
+
+
+@BOTH
+async def test_pages_are_readable_while_others_wait(
+    jobs: Any, worker: Any, pdf: Callable[[int], bytes]
+) -> None:
+    """One by one and as the document so far; what is not there yet is said."""
+    job = await made(jobs, pdf(3))
+    await worker.read(1)
     page = (await jobs.client.get(f"/jobs/{job}/pages/1")).json()
     assert (page["status"], page["source"], page["markdown"]) == ("done", "ocr", "text of page 1")
     assert page["page"]["blocks"][0]["lines"][0]["text"] == "text of page 1"
@@ -58,17 +76,8 @@ async def test_a_job_from_its_making_to_its_end(jobs: Any, worker: Any, pdf: Cal
     assert "Page 2 has not been read yet" in partial.text
 
     await worker.finish()
-    ended = await state(jobs, job)
-    assert (ended["status"], ended["progress"], ended["processed_pages"]) == ("completed", 100.0, 3)
-    assert ended["created_at"] <= ended["started_at"] <= ended["completed_at"]
-    assert ended["detail"]["expires_at"] > ended["completed_at"]
-    assert ended["eta_seconds"] is None
     listed = (await jobs.client.get(f"/jobs/{job}/pages")).json()["pages"]
     assert [(one["number"], one["status"]) for one in listed] == [(1, "done"), (2, "done"), (3, "done")]
-    metadata = (await jobs.client.get(f"/jobs/{job}/metadata")).json()
-    assert (metadata["filename"], metadata["total_pages"], metadata["prompt_used"]) == ("document.pdf", 3, "")
-    assert metadata["processed_at"].endswith("+00:00")
-    assert metadata["processing_time_seconds"] >= 0
 
 
 @BOTH
@@ -189,8 +198,6 @@ async def test_jobs_are_listed_newest_first(jobs: Any, worker: Any, png: bytes) 
 
 async def test_pictures_and_tiffs_are_documents(jobs: Any, png: bytes, tmp_path: Any) -> None:
     """A picture is one page, a TIFF as many as it has."""
-    from PIL import Image
-
     sheets = [Image.new("RGB", (30, 30), colour) for colour in ("red", "green", "blue")]
     sheets[0].save(tmp_path / "three.tif", save_all=True, append_images=sheets[1:])
     for name, data, pages, kind in (

@@ -66,8 +66,8 @@ class Intake:
                 raise _too_many(f"The PDF has {count} pages", self._limits.max_pdf_pages, param)
             return [(await document.render(index, self._dpi)).jpeg for index in range(count)]
 
-    async def page_count(self, path: Path, kind: str, password: str) -> int:
-        """Pages of a document that lies in a file; a picture is one.
+    async def page_count(self, path: Path, kind: str, password: str, most: int) -> int:
+        """Pages of a document that lies in a file; a picture is one. Of a TIFF `most` + 1 are counted.
 
         Raises:
             InvalidDocument: it is broken, or it is encrypted and the password does not open it.
@@ -75,16 +75,14 @@ class Intake:
         if kind == PDF:
             async with self._renderer.open(path, password or None) as document:
                 return document.page_count
-        return await asyncio.to_thread(_tiff_pages, path) if kind == TIFF else 1
+        if kind == TIFF:
+            return (await asyncio.to_thread(tiff.Tiff, path, most)).page_count
+        return 1
 
     async def close(self) -> None:
         """Stop the processes that draw PDF pages."""
         self._fetcher.close()
         await self._renderer.close()
-
-
-def _tiff_pages(path: Path) -> int:
-    return len(tiff.pages(path.read_bytes(), 1 << 20))
 
 
 def _too_many(what: str, most: int, param: str) -> InvalidRequest:

@@ -118,14 +118,14 @@ async def _ordered(arrived: _Arrived, key: str, visit: Visit) -> NewJob:
 
 
 async def _count(arrived: _Arrived, kind: str, asked: Wanted, gateway: Gateway) -> int:
+    most = gateway.settings.jobs.max_pages
     with blaming(_FILE):
-        count = await gateway.intake.page_count(arrived.path, kind, asked.password)
+        count = await gateway.intake.page_count(arrived.path, kind, asked.password, most)
     if count < 1:
         raise InvalidDocument("This document has no pages. Export it again.", code="invalid_pdf", param=_FILE)
-    most = gateway.settings.jobs.max_pages
     if count > most:
         raise InvalidRequest(
-            f"The document has {count:,} pages; a job may have {most:,}. Split it.",
+            f"The document has {count:,} pages or more; a job may have {most:,}. Split it.",
             code="pdf_too_many_pages",
             param=_FILE,
         )
