@@ -7,7 +7,7 @@ import pytest
 from pecia_ui.downloads import files
 from pecia_ui.reading import Reading
 from pecia_ui.testing.gateway import page
-from pecia_ui.views.result import presentable
+from pecia_ui.views.escaping import presentable
 
 SQUARE = [[0, 0], [10, 0], [10, 10], [0, 10]]
 

@@ -56,8 +56,8 @@ def test_the_key_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_upload_limit_may_be_a_fraction_as_the_gateways_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They share a name; Streamlit counts in whole ones, so the gateway refuses what is between."""
-    monkeypatch.setenv("MAX_UPLOAD_MB", "0.5")
+    """Streamlit counts in whole ones, so the gateway refuses what is between."""
+    monkeypatch.setenv("PECIA_UI__MAX_DOCUMENT_MB", "0.5")
     assert "--server.maxUploadSize=1" in flags(Settings())
 
 

@@ -12,13 +12,26 @@ APP = Path(__file__).parent.parent / "app.py"
 _PATIENCE_S = 60
 
 
-def opened() -> AppTest:
-    """The page in a new session.
+def opened(**address: str) -> AppTest:
+    """The page in a new session, with what its address says after the question mark.
 
     Raises:
         AssertionError: it fails.
     """
-    return _sound(AppTest.from_file(APP, default_timeout=_PATIENCE_S).run())
+    site = AppTest.from_file(APP, default_timeout=_PATIENCE_S)
+    site.query_params.update(address)
+    return _sound(site.run())
+
+
+def click(site: AppTest, key: str) -> AppTest:
+    """Press a button and see what then stands there. Raises as `opened`."""
+    site.button(key=key).click().run()
+    return _sound(site)
+
+
+def look(site: AppTest) -> AppTest:
+    """What stands there a moment later, as when a part of the page renews itself. Raises as `opened`."""
+    return _sound(site.run())
 
 
 def upload(site: AppTest, name: str = "scan.png", data: bytes | None = None) -> AppTest:
@@ -29,8 +42,7 @@ def upload(site: AppTest, name: str = "scan.png", data: bytes | None = None) -> 
 
 def submit(site: AppTest) -> AppTest:
     """Press the button and wait for the end. Raises as `opened`."""
-    site.button(key="submit").click().run()
-    return _sound(site)
+    return click(site, "submit")
 
 
 def picture(colour: str = "white") -> bytes:
@@ -50,7 +62,9 @@ def recognised(site: AppTest) -> str:
 def said(site: AppTest) -> str:
     """Everything in words on the page, as people read it."""
     kinds = (site.success, site.info, site.warning, site.error, site.caption, site.markdown)
-    return "\n".join(element.value for kind in kinds for element in kind).replace("\\", "")
+    words = [element.value for kind in kinds for element in kind]
+    bars = [str(element.proto.text) for element in site.get("progress")]
+    return "\n".join(words + bars).replace("\\", "")
 
 
 def legend(site: AppTest) -> str:
