@@ -1,0 +1,89 @@
+"""What follows the end of a job that came from the queue: its row, its place in Redis, the message."""
+
+import logging
+from dataclasses import dataclass
+
+from pecia_core import errors
+from pecia_core.errors import NotFound
+from pecia_jobs.blobs import RESULT_TEXT, Blobs, result_key
+from pecia_jobs.model import Job, JobPage, JobState
+from pecia_jobs.outbox import Delivery
+from pecia_jobs.store import Store
+
+from pecia_worker.intake.places import Places
+from pecia_worker.intake.queue import Ending, Take
+from pecia_worker.intake.result import DocumentResult, result_of
+from pecia_worker.intake_settings import IntakeSettings
+
+_log = logging.getLogger(__name__)
+# What no further try will change: the document is at fault, or who asked for it.
+HOPELESS = (
+    errors.InvalidRequest,
+    errors.InvalidDocument,
+    errors.UnsupportedDocument,
+    errors.TooLarge,
+    errors.NotFound,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Where results of jobs are."""
+
+    store: Store
+    blobs: Blobs
+
+
+class Finisher:
+    """Ends documents, in an order in which a crash costs a repeated message at most.
+
+    The job's result is stored and its end committed before. Then: the row of the table, once; whatever
+    `review` does, which bears repeating; and in one step the clean-up in Redis and the message.
+    """
+
+    def __init__(self, results: Results, places: Places, settings: IntakeSettings) -> None:
+        """Nothing is asked yet."""
+        self._results = results
+        self._places = places
+        self._settings = settings
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """Do what the outbox's row `publish` stands for.
+
+        Raises:
+            Unavailable: not now; try again.
+        """
+        await self.finish(await self._results.store.job(delivery.tenant, delivery.job_id))
+
+    async def finish(self, job: Job) -> None:
+        """End the document of a job that has ended. May be done again, by anybody. Raises as `deliver`."""
+        token = await self._places.queue.current(job.reference)
+        if token and await self._places.maker.known(job.reference, token) != job.id:
+            _log.info("the document was pushed again meanwhile", extra={"job": job.id})
+            return
+        pages = await self._results.store.pages(job.tenant, job.id)
+        result = result_of(job, pages, await self._text(job), self._settings.review_below)
+        await self._places.documents.end(result)
+        await self._tell(job, pages, token, result)
+
+    async def _tell(self, job: Job, pages: list[JobPage], token: str, result: DocumentResult) -> None:
+        message = result.message(self._settings.publish_max_bytes)
+        dead = job.state is JobState.FAILED and not hopeless(pages)
+        await self._places.queue.end(Take(job.reference.encode(), token, 0), Ending(message, dead=dead))
+
+    async def _text(self, job: Job) -> str:
+        if job.state not in {JobState.DONE, JobState.PARTIAL}:
+            return ""
+        try:
+            data = await self._results.blobs.get(result_key(job.tenant, job.id, RESULT_TEXT))
+        except NotFound:
+            return ""
+        return data.decode(errors="replace")
+
+
+def hopeless(pages: list[JobPage]) -> bool:
+    """Whether every page that failed is at fault itself."""
+    codes = [page.error_code for page in pages if page.error_code]
+    return bool(codes) and all(
+        issubclass(errors.ERROR_CODES.get(code, errors.EngineFailed), HOPELESS) for code in codes
+    )

@@ -1,0 +1,306 @@
+"""A Redis, and a backend that fills it as the existing one does."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+import obstore
+import pytest
+from moto.server import ThreadedMotoServer
+from obstore.store import S3Store
+from pecia_jobs.testing import NoPostgres, PostgresServer, postgres
+from pecia_worker.intake.link import RedisLink
+from pecia_worker.intake.queue import DocumentQueue
+from pecia_worker.intake_settings import IntakeSettings, RedisSettings
+from redis.asyncio import Redis
+
+QUEUE, PROCESSING = "filot:ocr:gpu:queue", "filot:ocr:gpu:processing"
+ATTEMPTS, CHANNEL = "filot:ocr:gpu:attempts", "filot:ocr:gpu:results"
+
+BUCKET = "filot-documents"
+DOCUMENTATION = Path(__file__).parents[4] / "docs" / "queue-intake.md"
+# The kernel ends it when the tests end, however they do.
+_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL") if sys.platform == "linux" else ()
+
+
+@dataclass
+class RedisServer:
+    """The installed Redis on a port of this machine; it keeps nothing on disk."""
+
+    folder: Path
+    port: int
+    options: tuple[str, ...] = ()
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Run it, until it answers."""
+        usual = f"--bind 127.0.0.1 --port {self.port} --dir {self.folder} --appendonly no --loglevel warning"
+        command = [*_WITH_PARENT, "redis-server", *usual.split(), "--save", "", *self.options]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        until = time.monotonic() + 60
+        while not self.answers():
+            assert time.monotonic() < until, "Redis did not start"
+            assert self.process.poll() is None, "Redis ended"
+            time.sleep(0.02)
+
+    def client(self) -> "Redis":
+        """Somebody who asks it."""
+        return Redis.from_url(self.url)
+
+    def stop(self) -> None:
+        """End it at once."""
+        if self.process:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+
+    def answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(7) == b"+PONG\r\n"
+        except OSError:
+            return False
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def running_redis(folder: Path, *options: str) -> Iterator[RedisServer]:
+    """Start one, and end it."""
+    server = RedisServer(folder, free_port(), options)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis for this test."""
+    with running_redis(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def start_redis(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
+    """Start others, with options."""
+    with ExitStack() as stack:
+        yield lambda *options: stack.enter_context(running_redis(tmp_path, *options))
+
+
+@pytest.fixture
+async def redis(redis_server: RedisServer) -> AsyncIterator["Redis"]:
+    """Somebody who looks into it."""
+    async with Redis.from_url(redis_server.url, decode_responses=True) as looking:
+        yield looking
+
+
+@pytest.fixture
+async def open_queue(redis_server: RedisServer) -> AsyncIterator[Callable[..., DocumentQueue]]:
+    """Workers' ends of the queue, with these settings of the intake."""
+    opened = []
+
+    def begin(**settings: Any) -> DocumentQueue:
+        link = RedisLink(RedisSettings(url=redis_server.url))
+        opened.append(DocumentQueue(link, IntakeSettings(**settings)))
+        return opened[-1]
+
+    yield begin
+    for queue in opened:
+        await queue.close()
+
+
+@dataclass
+class Backend:
+    """Pushes ids and listens, as the backend whose queue this is does: nothing here is one step."""
+
+    redis: "Redis"
+    heard: list[dict[str, Any]] = field(default_factory=list)
+
+    async def push(self, document_id: str, pause_s: float = 0.0) -> bool:
+        """Put an id into the list, unless it is there or being worked on; False = it is.
+
+        The count is reset after the push: a worker may have the id already by then.
+        """
+        queued = await self.redis.lpos(QUEUE, document_id)
+        if queued is not None or await self.redis.sismember(PROCESSING, document_id):
+            return False
+        await self.redis.rpush(QUEUE, document_id)
+        await asyncio.sleep(pause_s)
+        await self.redis.hset(ATTEMPTS, document_id, "0")
+        return True
+
+    async def listen(self) -> None:
+        """Remember what is published."""
+        async with self.redis.pubsub() as channel:
+            await channel.subscribe(CHANNEL)
+            async for message in channel.listen():
+                if message["type"] == "message":
+                    self.heard.append(json.loads(message["data"]))
+
+    def heard_of(self, document_id: str) -> list[dict[str, Any]]:
+        """What was published of one."""
+        return [message for message in self.heard if message["documentId"] == document_id]
+
+    async def left(self) -> dict[str, Any]:
+        """What is in Redis still, by kind."""
+        return {
+            "queue": await self.redis.lrange(QUEUE, 0, -1),
+            "processing": await self.redis.smembers(PROCESSING),
+            "stamps": await self.redis.hgetall(f"{PROCESSING}:timestamps"),
+            "pushes": await self.redis.hgetall(f"{PROCESSING}:pushes"),
+            "dead": await self.redis.lrange("filot:ocr:gpu:dead", 0, -1),
+        }
+
+
+@pytest.fixture
+async def backend(redis: "Redis") -> AsyncIterator[Backend]:
+    """A backend that listens."""
+    backend = Backend(redis)
+    listening = asyncio.create_task(backend.listen())
+    async with asyncio.timeout(60):
+        while not dict(await redis.pubsub_numsub(CHANNEL))[CHANNEL]:
+            await asyncio.sleep(0.01)
+    yield backend
+    listening.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await listening
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL for all tests of this run."""
+    try:
+        with postgres() as running:
+            yield running
+    except NoPostgres as missing:
+        if os.environ.get("CI"):  # noqa: TID251 - where nothing may be left out
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """A server that speaks as R2 does, with the backend's bucket."""
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    httpx.put(f"{endpoint}/{BUCKET}").raise_for_status()
+    yield endpoint
+    server.stop()
+
+
+@pytest.fixture
+def put_file(s3: str) -> Callable[[str, bytes], Awaitable[object]]:
+    """Put a file into the bucket."""
+    bucket = S3Store(
+        BUCKET,
+        config={"endpoint": s3, "region": "us-east-1", "access_key_id": "test", "secret_access_key": "test"},
+        client_options={"allow_http": True},
+    )
+    return lambda key, data: obstore.put_async(bucket, key, data)
+
+
+@pytest.fixture
+async def table(postgres_server: PostgresServer) -> "Table":
+    """The backend's database, with the table as the documentation has it."""
+    url = await postgres_server.new_database()
+    table = Table(postgres_server, urlsplit(url).path.lstrip("/"), url)
+    [made] = re.findall(r"```sql\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
+    for statement in [*made.split(";")[:2], *_COUNTING]:
+        await table.execute(statement)
+    return table
+
+
+@dataclass
+class Table:
+    """The backend's `documents`, and how often a row of it was given a status."""
+
+    server: PostgresServer
+    database: str
+    url: str
+
+    async def execute(self, statement: str) -> None:
+        await self.server.execute(statement, self.database)
+
+    async def add(self, file_url: str = "", **columns: str) -> str:
+        """A new row; gives its id."""
+        document_id = str(uuid.uuid4())
+        values = {"id": document_id, "type": "KTP", "file_url": file_url} | columns
+        texts = ", ".join("'" + value.replace("'", "''") + "'" for value in values.values())
+        await self.execute(f"INSERT INTO documents ({', '.join(values)}) VALUES ({texts})")  # noqa: S608
+        return document_id
+
+    async def row(self, document_id: str) -> dict[str, Any]:
+        """A row as it stands."""
+        return (await self.rows(f"SELECT * FROM documents WHERE id = '{document_id}'"))[0]  # noqa: S608
+
+    async def rows(self, query: str) -> list[dict[str, Any]]:
+        """What a query finds."""
+        connection = await asyncpg.connect(self.url.replace("+asyncpg", ""))
+        try:
+            return [dict(row) for row in await connection.fetch(query)]
+        finally:
+            await connection.close()
+
+    async def changes(self, document_id: str) -> list[str]:
+        """The statuses a row was given, in order."""
+        query = f"SELECT status FROM changes WHERE id = '{document_id}' ORDER BY number"  # noqa: S608
+        return [row["status"] for row in await self.rows(query)]
+
+
+_COUNTING = (
+    "CREATE TABLE changes (number bigserial, id uuid, status text)",
+    """CREATE FUNCTION changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+       INSERT INTO changes (id, status) VALUES (NEW.id, NEW.status); RETURN NEW; END $$""",
+    "CREATE TRIGGER changed AFTER UPDATE ON documents FOR EACH ROW EXECUTE FUNCTION changed()",
+)
+
+
+@pytest.fixture
+async def jobs_url(postgres_server: PostgresServer) -> str:
+    """A database for jobs, which is not the backend's."""
+    return await postgres_server.new_database()
+
+
+@pytest.fixture
+def groups(redis_server: RedisServer, table: Table, s3: str) -> Callable[..., dict[str, Any]]:
+    """Settings of a worker's intake; the arguments are more of the group `intake`."""
+
+    def made(**intake: Any) -> dict[str, Any]:
+        r2 = {"endpoint": s3, "bucket": BUCKET, "region": "us-east-1", "access_key_id": "test"}
+        quick = {"poll_interval_ms": 100, "stuck_timeout_ms": 1500, "reaper_interval_ms": 200}
+        return {
+            "redis": {"url": redis_server.url},
+            "intake": quick | intake,
+            "originals": r2 | {"secret_access_key": "test", "retry_s": 1},
+            "documents": {"url": table.url.replace("+asyncpg", "")},
+        }
+
+    return made

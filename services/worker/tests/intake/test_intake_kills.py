@@ -1,0 +1,110 @@
+"""Workers that are killed at the worst places: nothing is lost, and nothing is done twice."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pecia_core.testing import sample_receipt
+from pecia_jobs.database import Database
+from pecia_jobs.store import Store
+
+WORKER = Path(__file__).parent / "worker_process.py"
+NOTHING: dict[str, Any] = {"queue": [], "processing": set(), "stamps": {}, "pushes": {}, "dead": []}
+# In the order in which a document passes them.
+PLACES = (
+    "before take",
+    "after take",
+    "before create",
+    "after create",
+    "before terminal",
+    "after terminal",
+    "before row",
+    "after row",
+    "before end",
+    "after end",
+    "before delivered",
+)
+Start = Callable[[str], "subprocess.Popen[bytes]"]
+
+
+@contextmanager
+def running(settings: dict[str, Any]) -> Iterator["subprocess.Popen[bytes]"]:
+    """A worker process, ended at the end."""
+    process = subprocess.Popen([sys.executable, str(WORKER), json.dumps(settings)])
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def start(groups: Callable[..., dict[str, Any]], jobs_url: str, tmp_path: Path) -> Iterator[Start]:
+    """Start workers that die at a place; an empty one is never reached."""
+    shared = {
+        "groups": groups(max_retries=20),
+        "database": jobs_url,
+        "blobs": {"url": str(tmp_path / "blobs")},
+    }
+    with ExitStack() as stack:
+        yield lambda place: stack.enter_context(running(shared | {"dies_at": place}))
+
+
+async def ended(process: "subprocess.Popen[bytes]") -> int:
+    """How it ended."""
+    until = time.monotonic() + 90
+    while process.poll() is None:
+        assert time.monotonic() < until, "the worker lives"
+        await asyncio.sleep(0.05)
+    return int(process.returncode)
+
+
+async def done(backend: Any, table: Any, ids: list[str]) -> None:
+    """Until every row has its result, every message was heard and Redis is clean."""
+    until = time.monotonic() + 120
+    while True:
+        rows = [await table.row(document_id) for document_id in ids]
+        heard = all(backend.heard_of(document_id) for document_id in ids)
+        if heard and all(row["status"] == "completed" for row in rows) and await backend.left() == NOTHING:
+            return
+        assert time.monotonic() < until, (rows, await backend.left(), backend.heard)
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.slow
+async def test_kills_lose_nothing_and_repeat_nothing(
+    start: Start, backend: Any, table: Any, put_file: Any, jobs_url: str
+) -> None:
+    """One worker after the other is killed, each a step further: one job and one result a document."""
+    await put_file("receipt.png", sample_receipt()[0])
+    ids = [await table.add("receipt.png") for _ in range(3)]
+    for document_id in ids:
+        assert await backend.push(document_id)
+    for place in PLACES:
+        t0 = time.monotonic()
+        assert await ended(start(place)) == -signal.SIGKILL, place
+        print("DBG", place, time.monotonic() - t0, flush=True)
+    start("")
+    await done(backend, table, ids)
+    for document_id in ids:
+        row = await table.row(document_id)
+        assert row["ocr_text"] == f"text of {document_id}"
+        assert (await table.changes(document_id)).count("completed") == 1
+        messages = backend.heard_of(document_id)
+        # Two of the kills come after a message and before anybody has noted it.
+        assert 1 <= len(messages) <= 3
+        assert {(message["success"], message["parsedResult"]["jobId"]) for message in messages} == {
+            (True, json.loads(row["result_json"])["jobId"])
+        }
+    database = Database(jobs_url)
+    jobs, _ = await Store(database).jobs("filot")
+    await database.close()
+    assert sorted(job.reference for job in jobs) == sorted(ids)

@@ -1,0 +1,103 @@
+"""A worker that kills itself at a named place: `python worker_process.py SETTINGS`."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+from pecia_core.pdf import PdfRenderer
+from pecia_jobs.blobs import open_blobs
+from pecia_jobs.database import Database
+from pecia_jobs.leases import Leases
+from pecia_jobs.model import Job, JobState, Lease, NewJob
+from pecia_jobs.outbox import Delivery, Outbox
+from pecia_jobs.settings import BlobSettings
+from pecia_jobs.store import Store
+from pecia_worker.intake import Shop, build_intake, scripts
+from pecia_worker.intake.documents import Documents
+from pecia_worker.intake.link import RedisLink
+from pecia_worker.intake.result import DocumentResult
+from pecia_worker.intake.testing import Reader
+from pecia_worker.intake_settings import IntakeGroups
+
+DIES_AT = ""
+_STEPS = {scripts.TAKE: "take", scripts.END: "end"}
+
+
+def passing(place: str) -> None:
+    """Die here if this is where to die, as if the power went."""
+    if place == DIES_AT:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Link(RedisLink):
+    """Dies around the steps in Redis."""
+
+    async def ask(self, *command: str | bytes | int) -> Any:
+        step = _STEPS.get(str(command[1]), "other")
+        if step != "take" or await super().ask("LLEN", command[3]):
+            passing(f"before {step}")
+        answer = await super().ask(*command)
+        if answer:
+            passing(f"after {step}")
+        return answer
+
+
+class Rows(Documents):
+    """Dies around the result's row."""
+
+    async def end(self, result: DocumentResult) -> bool:
+        passing("before row")
+        written = await super().end(result)
+        passing("after row")
+        return written
+
+
+class Jobs(Store):
+    """Dies around the job's insert."""
+
+    async def create(self, new: NewJob) -> tuple[Job, bool]:
+        passing("before create")
+        made = await super().create(new)
+        passing("after create")
+        return made
+
+
+class Pages(Leases):
+    """Dies around the end of a job."""
+
+    async def finish(self, lease: Lease, state: JobState, *, stored: int = 0, error: str = "") -> bool:
+        passing("before terminal")
+        done = await super().finish(lease, state, stored=stored, error=error)
+        passing("after terminal")
+        return done
+
+
+class Deliveries(Outbox):
+    """Dies before it is noted that the end was told."""
+
+    async def delivered(self, delivery: Delivery, status: int | None = None) -> bool:
+        passing("before delivered")
+        return await super().delivered(delivery, status)
+
+
+async def main(asked: dict[str, Any]) -> None:
+    """Work until killed."""
+    groups = IntakeGroups(**asked["groups"])
+    database = Database(asked["database"])
+    await database.migrate()
+    async with PdfRenderer() as renderer:
+        shop = Shop(database, Jobs(database), open_blobs(BlobSettings(**asked["blobs"])), renderer)
+        rows = Rows(Database(groups.documents.database_url), groups.documents)
+        parts = build_intake(groups, shop, Link(groups.redis), rows)
+        outbox = Deliveries(database, lease_s=2.0)
+        reader = Reader(Pages(database, lease_s=2.0), shop, outbox, parts.finisher)
+        await asyncio.gather(parts.intake.run(asyncio.Event()), reader.run())
+
+
+if __name__ == "__main__":
+    settings = json.loads(sys.argv[1])
+    DIES_AT = settings["dies_at"]
+    asyncio.run(main(settings))
