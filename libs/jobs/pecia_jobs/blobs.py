@@ -192,7 +192,7 @@ class Blobs:
         if self._folder is not None:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             return LocalStore(self._folder)
-        return _bucket(self._settings)
+        return open_bucket(self._settings)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -208,7 +208,8 @@ class Blobs:
             raise _unavailable() from error
 
 
-def _bucket(settings: BlobSettings) -> S3Store:
+def open_bucket(settings: BlobSettings) -> S3Store:
+    """A client of the bucket the settings name. Nothing is asked yet."""
     parts = urlsplit(settings.place)
     config: S3Config = {"region": settings.region}
     if settings.endpoint:

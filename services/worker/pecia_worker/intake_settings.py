@@ -1,20 +1,17 @@
 """The queue of an existing backend, its table and its bucket: groups of the worker's settings."""
 
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
-
 from pecia_core.settings import CommaList
 from pecia_jobs.settings import BlobSettings
 from pydantic import BaseModel, Field, SecretStr
 
 _MIB = 1024 * 1024
-_DRIVER = {"sslmode": "ssl"}
 
 
 class RedisSettings(BaseModel):
     """Redis, for the queue of document ids. Jobs themselves never need it."""
 
-    url: str = Field(
-        "",
+    url: SecretStr = Field(
+        SecretStr(""),
         json_schema_extra={"seed_name": "REDIS_URL"},
         description="redis://, rediss:// or unix:// address; empty = no ids are taken.",
     )
@@ -127,8 +124,8 @@ class OriginalsSettings(BlobSettings):
 class DocumentsSettings(BaseModel):
     """The backend's table of documents: read to find the file, written with the result. Never migrated."""
 
-    url: str = Field(
-        "",
+    url: SecretStr = Field(
+        SecretStr(""),
         json_schema_extra={"seed_name": "DATABASE_URL"},
         description="Its database, `postgresql://...`; may be another one than the jobs'.",
     )
@@ -147,14 +144,6 @@ class DocumentsSettings(BaseModel):
     status_processing: str = Field("processing", description="Status while it is being read.")
     status_completed: str = Field("completed", description="Status of one that was read; never changed.")
     status_failed: str = Field("failed", description="Status of one that could not be read.")
-
-    @property
-    def database_url(self) -> str:
-        """As SQLAlchemy takes it: libpq's words, which every backend uses, in those of the driver."""
-        parts = urlsplit(self.url)
-        scheme = "postgresql+asyncpg" if parts.scheme in {"postgres", "postgresql"} else parts.scheme
-        asked = [(_DRIVER.get(name, name), value) for name, value in parse_qsl(parts.query)]
-        return urlunsplit(parts._replace(scheme=scheme, query=urlencode(asked)))
 
 
 class IntakeGroups(BaseModel):

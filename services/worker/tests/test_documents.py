@@ -1,15 +1,11 @@
 """Kinds of documents: PDFs with text and with a password, TIFFs, pictures; and each fetched once."""
 
-import json
-
-import pytest
-from PIL import Image
 from pecia_core.testing import sample_receipt
-from pecia_dispatch.testing import Script, ScriptedOcr
-from pecia_jobs.model import JobOptions, JobState
+from pecia_dispatch.testing import ScriptedOcr
+from pecia_jobs.model import JobState
 from pecia_worker.main import World
 from pecia_worker.settings import Settings
-from pecia_worker.testing import TENANT, Owner, scanned, working
+from pecia_worker.testing import Owner, working
 
 
 async def test_a_picture_goes_as_it_is(

@@ -53,12 +53,13 @@ def build_intake(
     maker = JobMaker(shop, intake)
     places = Places(queue, documents, Originals(settings.originals), maker)
     arrivals = Arrivals(places, intake, settings.documents.types)
-    finisher = Finisher(Results(shop.store, shop.blobs), places, intake)
+    finisher = Finisher(Results(shop.store, shop.blobs, shop.reviews), places, intake)
     reaper = Reaper(places, arrivals, finisher, intake)
     loops = Intake(places, Crew(arrivals, finisher, reaper), intake)
     return IntakeParts(loops, finisher, queue, maker, documents)
 
 
 def _documents(settings: IntakeGroups) -> Documents:
-    database = Database(settings.documents.database_url, pool_size=settings.intake.concurrency + 1)
+    url = settings.documents.url.get_secret_value()
+    database = Database(url, pool_size=settings.intake.concurrency + 1)
     return Documents(database, settings.documents)

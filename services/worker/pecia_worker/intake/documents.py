@@ -11,7 +11,7 @@ from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pecia_worker.intake.columns import as_id, fitted
-from pecia_worker.intake.result import DocumentResult
+from pecia_worker.intake.result import BY_HAND, REVIEW, DocumentResult
 from pecia_worker.intake_settings import DocumentsSettings
 
 # Settings that name columns which may be missing.
@@ -85,6 +85,15 @@ class Documents:
         ends = () if result.success else (names.status_failed,)
         return await self._write(result.document_id, values, ends)
 
+    async def decide(self, document_id: str, *, approved: bool) -> bool:
+        """Write what people decided. False = nobody had been asked, or it was decided before."""
+        name = self._names.verification
+        if not name:
+            return False
+        table = await self._table()
+        waiting = self._is(table, document_id) & (table.c[name] == REVIEW)
+        return await self._change(sa.update(table).where(waiting).values({table.c[name]: BY_HAND[approved]}))
+
     async def check(self) -> None:
         """Look the table up. Raises InvalidRequest where it is not as the settings say."""
         await self._table()
@@ -104,7 +113,9 @@ class Documents:
             )
             .values({table.c[name]: fitted(value, table.c[name]) for name, value in values.items() if name})
         )
+        return await self._change(change)
 
+    async def _change(self, change: sa.Update) -> bool:
         async def work(connection: AsyncConnection) -> bool:
             return (await connection.execute(change)).rowcount > 0
 

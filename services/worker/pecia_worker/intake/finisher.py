@@ -1,21 +1,25 @@
 """What follows the end of a job that came from the queue: its row, its place in Redis, the message."""
 
+import json
 import logging
 from dataclasses import dataclass
 
 from pecia_core import errors
-from pecia_core.errors import NotFound
+from pecia_core.errors import NotFound, Unavailable
+from pecia_fetch import Answer
 from pecia_jobs.blobs import RESULT_TEXT, Blobs, result_key
 from pecia_jobs.model import Job, JobPage, JobState
 from pecia_jobs.outbox import Delivery
+from pecia_jobs.reviews import Reviews, ReviewStatus
 from pecia_jobs.store import Store
 
 from pecia_worker.intake.places import Places
 from pecia_worker.intake.queue import Ending, Take
-from pecia_worker.intake.result import DocumentResult, result_of
+from pecia_worker.intake.result import REVIEW, DocumentResult, result_of
 from pecia_worker.intake_settings import IntakeSettings
 
 _log = logging.getLogger(__name__)
+_DONE = 204
 # What no further try will change: the document is at fault, or who asked for it.
 HOPELESS = (
     errors.InvalidRequest,
@@ -28,17 +32,18 @@ HOPELESS = (
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Where results of jobs are."""
+    """Where results of jobs are, and who is asked when they are doubtful (None = nobody)."""
 
     store: Store
     blobs: Blobs
+    reviews: Reviews | None = None
 
 
 class Finisher:
     """Ends documents, in an order in which a crash costs a repeated message at most.
 
-    The job's result is stored and its end committed before. Then: the row of the table, once; whatever
-    `review` does, which bears repeating; and in one step the clean-up in Redis and the message.
+    The job's result is stored and its end committed before. Then: the row of the table, once; the
+    question to the review service, once; and in one step the clean-up in Redis and the message.
     """
 
     def __init__(self, results: Results, places: Places, settings: IntakeSettings) -> None:
@@ -47,24 +52,48 @@ class Finisher:
         self._places = places
         self._settings = settings
 
-    async def deliver(self, delivery: Delivery) -> None:
+    async def send(self, delivery: Delivery) -> Answer:
         """Do what the outbox's row `publish` stands for.
 
         Raises:
-            Unavailable: not now; try again.
+            PeciaError: not now; try again.
         """
         await self.finish(await self._results.store.job(delivery.tenant, delivery.job_id))
+        return Answer(_DONE)
+
+    async def decided(self, delivery: Delivery) -> Answer:
+        """Do what the row `verdict` stands for: what people said of a document. Raises as `send`."""
+        job = await self._results.store.job(delivery.tenant, delivery.job_id)
+        if job.reference:
+            approved = json.loads(delivery.body)["decision"] == ReviewStatus.APPROVED
+            await self._places.documents.decide(job.reference, approved=approved)
+        return Answer(_DONE)
 
     async def finish(self, job: Job) -> None:
-        """End the document of a job that has ended. May be done again, by anybody. Raises as `deliver`."""
-        token = await self._places.queue.current(job.reference)
+        """End the document of a job that has ended. May be done again, by anybody. Raises as `send`."""
+        away: Unavailable | None = None
+        token = ""
+        try:
+            token = await self._places.queue.current(job.reference)
+        except Unavailable as error:
+            away = error  # the table need not wait for Redis
         if token and await self._places.maker.known(job.reference, token) != job.id:
             _log.info("the document was pushed again meanwhile", extra={"job": job.id})
             return
         pages = await self._results.store.pages(job.tenant, job.id)
+        result = await self._written(job, pages)
+        if away:
+            raise away
+        await self._tell(job, pages, token, result)
+
+    async def _written(self, job: Job, pages: list[JobPage]) -> DocumentResult:
+        """The result, in the table, and with people where it is doubtful."""
         result = result_of(job, pages, await self._text(job), self._settings.review_below)
         await self._places.documents.end(result)
-        await self._tell(job, pages, token, result)
+        if self._results.reviews and result.outcome == REVIEW:
+            facts = {"reasons": [result.error]} if result.error else {}
+            await self._results.reviews.ask(job, result.score, facts)
+        return result
 
     async def _tell(self, job: Job, pages: list[JobPage], token: str, result: DocumentResult) -> None:
         message = result.message(self._settings.publish_max_bytes)

@@ -82,7 +82,7 @@ class RedisLink:
 def _single(settings: RedisSettings) -> "Redis":
     try:
         return Redis.from_url(
-            settings.url,
+            settings.url.get_secret_value(),
             socket_timeout=settings.timeout_s,
             socket_connect_timeout=settings.timeout_s,
             retry=Retry(NoBackoff(), 0),
@@ -95,7 +95,9 @@ def _single(settings: RedisSettings) -> "Redis":
 
 
 def _cluster(settings: RedisSettings) -> RedisCluster:
-    return RedisCluster.from_url(settings.url, socket_timeout=settings.timeout_s, **_password(settings))
+    return RedisCluster.from_url(
+        settings.url.get_secret_value(), socket_timeout=settings.timeout_s, **_password(settings)
+    )
 
 
 def _password(settings: RedisSettings) -> dict[str, Any]:

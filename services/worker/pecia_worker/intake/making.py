@@ -16,6 +16,7 @@ from pecia_jobs.blobs import Blobs, input_key, job_prefix
 from pecia_jobs.database import Database
 from pecia_jobs.ids import new_job_id
 from pecia_jobs.model import Job, JobOptions, NewJob
+from pecia_jobs.reviews import Reviews
 from pecia_jobs.store import Store
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,12 +28,13 @@ _MOST_PAGES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """What jobs are made with."""
+    """What jobs are made with, and who is asked when one is doubtful (None = nobody)."""
 
     database: Database
     store: Store
     blobs: Blobs
     renderer: PdfRenderer
+    reviews: Reviews | None = None
 
 
 class JobMaker:

@@ -10,6 +10,7 @@ from pecia_jobs.model import Job, JobPage, JobState, PageSource, PageState
 
 APPROVED = "auto_approved"
 REVIEW = "pending_manual_review"
+BY_HAND = {True: "manually_approved", False: "manually_rejected"}
 _DECISIONS = {APPROVED: "auto_approve", REVIEW: "needs_review"}
 
 

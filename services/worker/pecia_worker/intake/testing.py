@@ -36,7 +36,7 @@ class Reader:
         self._leases = leases
         self._shop = shop
         self._outbox = outbox
-        self._finisher = finisher
+        self._ways = {"publish": finisher.send, "verdict": finisher.decided}
         self._read = read
 
     async def run(self) -> None:
@@ -47,7 +47,7 @@ class Reader:
                 await self._work(lease)
             for delivery in await self._outbox.claim("reader", 4):
                 try:
-                    await self._finisher.deliver(delivery)
+                    await self._ways[delivery.kind](delivery)
                 except PeciaError as error:
                     await self._outbox.failed(delivery, None, error.message, retry_after=_PAUSE_S)
                 else:

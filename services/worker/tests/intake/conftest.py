@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
 import re
 import signal
 import socket
@@ -24,10 +23,11 @@ import obstore
 import pytest
 from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
-from pecia_jobs.testing import NoPostgres, PostgresServer, postgres
+from pecia_jobs.testing import PostgresServer
 from pecia_worker.intake.link import RedisLink
 from pecia_worker.intake.queue import DocumentQueue
 from pecia_worker.intake_settings import IntakeSettings, RedisSettings
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 QUEUE, PROCESSING = "filot:ocr:gpu:queue", "filot:ocr:gpu:processing"
@@ -126,7 +126,7 @@ async def open_queue(redis_server: RedisServer) -> AsyncIterator[Callable[..., D
     opened = []
 
     def begin(**settings: Any) -> DocumentQueue:
-        link = RedisLink(RedisSettings(url=redis_server.url))
+        link = RedisLink(RedisSettings(url=SecretStr(redis_server.url)))
         opened.append(DocumentQueue(link, IntakeSettings(**settings)))
         return opened[-1]
 
@@ -193,18 +193,6 @@ async def backend(redis: "Redis") -> AsyncIterator[Backend]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """A PostgreSQL for all tests of this run."""
-    try:
-        with postgres() as running:
-            yield running
-    except NoPostgres as missing:
-        if os.environ.get("CI"):  # noqa: TID251 - where nothing may be left out
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
-
-
-@pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
     """A server that speaks as R2 does, with the backend's bucket."""
     server = ThreadedMotoServer("127.0.0.1", 0)
@@ -228,10 +216,10 @@ def put_file(s3: str) -> Callable[[str, bytes], Awaitable[object]]:
 
 
 @pytest.fixture
-async def table(postgres_server: PostgresServer) -> "Table":
+async def table(server: PostgresServer) -> "Table":
     """The backend's database, with the table as the documentation has it."""
-    url = await postgres_server.new_database()
-    table = Table(postgres_server, urlsplit(url).path.lstrip("/"), url)
+    url = await server.new_database()
+    table = Table(server, urlsplit(url).path.lstrip("/"), url)
     [made] = re.findall(r"```sql\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
     for statement in [*made.split(";")[:2], *_COUNTING]:
         await table.execute(statement)
@@ -284,9 +272,9 @@ _COUNTING = (
 
 
 @pytest.fixture
-async def jobs_url(postgres_server: PostgresServer) -> str:
+async def jobs_url(server: PostgresServer) -> str:
     """A database for jobs, which is not the backend's."""
-    return await postgres_server.new_database()
+    return await server.new_database()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pecia_jobs.database import Database
 from pecia_worker.intake.documents import Documents
 from pecia_worker.intake.result import DocumentResult, refused
 from pecia_worker.intake_settings import DocumentsSettings
+from pydantic import SecretStr
 
 Open = Callable[..., Documents]
 
@@ -21,8 +22,8 @@ async def opened(table: Any) -> AsyncIterator[Open]:
     begun = []
 
     def begin(**settings: Any) -> Documents:
-        named = DocumentsSettings(url=table.url.replace("+asyncpg", ""), **settings)
-        begun.append(Documents(Database(named.database_url), named))
+        named = DocumentsSettings(url=SecretStr(table.url), **settings)
+        begun.append(Documents(Database(named.url.get_secret_value()), named))
         return begun[-1]
 
     yield begin
@@ -153,9 +154,12 @@ async def test_a_table_of_another_form_is_named(opened: Open, settings: dict[str
         await opened(**settings).check()
 
 
-def test_addresses_of_other_clients_are_understood() -> None:
-    """A backend's own DATABASE_URL works as it is."""
-    url = "postgres://u:p%40ss@db.example:5432/filot?sslmode=require"
-    wanted = "postgresql+asyncpg://u:p%40ss@db.example:5432/filot?ssl=require"
-    assert DocumentsSettings(url=url).database_url == wanted
-    assert DocumentsSettings(url=wanted).database_url == wanted
+async def test_people_decide_once(opened: Open, table: Any) -> None:
+    """Only a document that waits for them; who decides again changes nothing."""
+    documents = opened()
+    document_id = await table.add("a.png")
+    assert not await documents.decide(document_id, approved=True)
+    await documents.end(read(document_id, outcome="pending_manual_review"))
+    assert await documents.decide(document_id, approved=False)
+    assert not await documents.decide(document_id, approved=True)
+    assert (await table.row(document_id))["verification_status"] == "manually_rejected"

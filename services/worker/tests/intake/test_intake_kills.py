@@ -3,11 +3,10 @@
 import asyncio
 import json
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,39 +31,28 @@ PLACES = (
     "after end",
     "before delivered",
 )
-Start = Callable[[str], "subprocess.Popen[bytes]"]
-
-
-@contextmanager
-def running(settings: dict[str, Any]) -> Iterator["subprocess.Popen[bytes]"]:
-    """A worker process, ended at the end."""
-    process = subprocess.Popen([sys.executable, str(WORKER), json.dumps(settings)])
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+Killed = Callable[[str], Awaitable[int]]
 
 
 @pytest.fixture
-def start(groups: Callable[..., dict[str, Any]], jobs_url: str, tmp_path: Path) -> Iterator[Start]:
-    """Start workers that die at a place; an empty one is never reached."""
-    shared = {
-        "groups": groups(max_retries=20),
-        "database": jobs_url,
-        "blobs": {"url": str(tmp_path / "blobs")},
-    }
-    with ExitStack() as stack:
-        yield lambda place: stack.enter_context(running(shared | {"dies_at": place}))
+async def killed(
+    groups: Callable[..., dict[str, Any]], jobs_url: str, tmp_path: Path
+) -> AsyncIterator[Killed]:
+    """Run a worker until it dies at a place, and say how it ended. At a place that is none it lives."""
+    settings = {"groups": groups(max_retries=20), "database": jobs_url, "blobs": {"url": str(tmp_path)}}
+    program = [sys.executable, str(WORKER), json.dumps(settings)]
+    process = await asyncio.create_subprocess_exec(*program, stdin=PIPE, stdout=PIPE)
+    assert process.stdin
+    assert process.stdout
 
+    async def run(place: str) -> int:
+        process.stdin.write(f"{place}\n".encode())
+        async with asyncio.timeout(100):
+            return int(await process.stdout.readline())
 
-async def ended(process: "subprocess.Popen[bytes]") -> int:
-    """How it ended."""
-    until = time.monotonic() + 90
-    while process.poll() is None:
-        assert time.monotonic() < until, "the worker lives"
-        await asyncio.sleep(0.05)
-    return int(process.returncode)
+    yield run
+    process.kill()
+    await process.wait()
 
 
 async def done(backend: Any, table: Any, ids: list[str]) -> None:
@@ -81,7 +69,7 @@ async def done(backend: Any, table: Any, ids: list[str]) -> None:
 
 @pytest.mark.slow
 async def test_kills_lose_nothing_and_repeat_nothing(
-    start: Start, backend: Any, table: Any, put_file: Any, jobs_url: str
+    killed: Killed, backend: Any, table: Any, put_file: Any, jobs_url: str
 ) -> None:
     """One worker after the other is killed, each a step further: one job and one result a document."""
     await put_file("receipt.png", sample_receipt()[0])
@@ -89,11 +77,10 @@ async def test_kills_lose_nothing_and_repeat_nothing(
     for document_id in ids:
         assert await backend.push(document_id)
     for place in PLACES:
-        t0 = time.monotonic()
-        assert await ended(start(place)) == -signal.SIGKILL, place
-        print("DBG", place, time.monotonic() - t0, flush=True)
-    start("")
+        assert await killed(place) == -signal.SIGKILL, place
+    living = asyncio.create_task(killed("nowhere"))
     await done(backend, table, ids)
+    living.cancel()
     for document_id in ids:
         row = await table.row(document_id)
         assert row["ocr_text"] == f"text of {document_id}"

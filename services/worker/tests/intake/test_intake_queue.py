@@ -10,6 +10,7 @@ from pecia_core.errors import InvalidRequest, Unavailable
 from pecia_worker.intake.link import RedisLink
 from pecia_worker.intake.queue import DocumentQueue, Ending, Stale, Take
 from pecia_worker.intake_settings import IntakeSettings, RedisSettings
+from pydantic import SecretStr
 
 QUEUE, PROCESSING = "filot:ocr:gpu:queue", "filot:ocr:gpu:processing"
 NOTHING: dict[str, Any] = {"queue": [], "processing": set(), "stamps": {}, "pushes": {}, "dead": []}
@@ -199,7 +200,7 @@ async def test_a_cluster_is_refused_until_the_keys_lie_together(start_redis: Cal
         async with asyncio.timeout(60):
             while b"cluster_state:ok" not in await client.execute_command("CLUSTER", "INFO"):
                 await asyncio.sleep(0.05)
-        link = RedisLink(RedisSettings(url=server.url))
+        link = RedisLink(RedisSettings(url=SecretStr(server.url)))
         apart, together = DocumentQueue(link, IntakeSettings()), DocumentQueue(link, _tagged())
         with pytest.raises(InvalidRequest, match=r"OCR_GPU_QUEUE_KEY=\{filot\}"):
             await apart.check()

@@ -1,6 +1,7 @@
 """A worker that kills itself at a named place: `python worker_process.py SETTINGS`."""
 
 import asyncio
+import ctypes
 import json
 import os
 import signal
@@ -83,21 +84,36 @@ class Deliveries(Outbox):
         return await super().delivered(delivery, status)
 
 
-async def main(asked: dict[str, Any]) -> None:
+async def work(asked: dict[str, Any]) -> None:
     """Work until killed."""
     groups = IntakeGroups(**asked["groups"])
     database = Database(asked["database"])
     await database.migrate()
     async with PdfRenderer() as renderer:
         shop = Shop(database, Jobs(database), open_blobs(BlobSettings(**asked["blobs"])), renderer)
-        rows = Rows(Database(groups.documents.database_url), groups.documents)
+        rows = Rows(Database(groups.documents.url.get_secret_value()), groups.documents)
         parts = build_intake(groups, shop, Link(groups.redis), rows)
         outbox = Deliveries(database, lease_s=2.0)
         reader = Reader(Pages(database, lease_s=2.0), shop, outbox, parts.finisher)
         await asyncio.gather(parts.intake.run(asyncio.Event()), reader.run())
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """One worker for each line of standard input, a process of its own; answers how each ended.
+
+    They are forked, so that what they are made of is imported once.
+    """
+    global DIES_AT  # noqa: PLW0603 - of the child alone
     settings = json.loads(sys.argv[1])
-    DIES_AT = settings["dies_at"]
-    asyncio.run(main(settings))
+    for line in sys.stdin:
+        if not (child := os.fork()):
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # die with this process
+            DIES_AT = line.strip()
+            asyncio.run(work(settings))
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
