@@ -16,7 +16,7 @@ help: ## List the targets
 
 ##@ Run
 
-up: ## Install what is missing, start ocr, gateway and UI, read a sample picture; Ctrl-C stops
+up: ## Install what is missing, start ocr, gateway, worker and UI, read a sample picture; Ctrl-C stops
 	@scripts/install runtime
 	@exec $(BIN)/python -m pecia_standalone $(ARGS)
 

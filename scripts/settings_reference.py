@@ -12,6 +12,7 @@ from pecia_gateway.settings import Settings as GatewaySettings
 from pecia_ocr.settings import Settings as OcrSettings
 from pecia_standalone.settings import Settings as StandaloneSettings
 from pecia_ui.settings import Settings as UiSettings
+from pecia_worker.settings import Settings as WorkerSettings
 from pydantic import AliasChoices, BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -20,6 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode
 _PARTS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("The ocr service (`python -m pecia_ocr`)", OcrSettings),
     ("The gateway (`python -m pecia_gateway`)", GatewaySettings),
+    ("The worker (`python -m pecia_worker`)", WorkerSettings),
     ("The page (`python -m pecia_ui`)", UiSettings),
     ("Everything on one machine (`make up`, `pecia up`)", StandaloneSettings),
     ("The `pecia` command", ClientSettings),

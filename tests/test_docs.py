@@ -13,6 +13,7 @@ FOLDERS = {
     "pecia_client": ROOT / "libs/client",
     "pecia_ocr": ROOT / "services/ocr",
     "pecia_gateway": ROOT / "services/gateway",
+    "pecia_worker": ROOT / "services/worker",
     "pecia_ui": ROOT / "services/ui",
     "pecia_standalone": ROOT / "services/standalone",
 }

@@ -24,7 +24,7 @@ class Up:
 
     def __init__(self, process: "subprocess.Popen[str]", ports: list[int]) -> None:
         self.process = process
-        self.http, self.page, self.grpc = ports
+        self.http, self.page, self.grpc, self.worker = ports
         self.said = ""
 
     def read_until(self, words: str) -> None:
@@ -44,11 +44,12 @@ class Up:
 
 @contextlib.contextmanager
 def _up(logs: Path, *flags: str) -> Iterator[Up]:
-    ports = [_free_port() for _ in range(3)]
-    names = ("--port", "--ui-port", "--grpc-port")
+    ports = [_free_port() for _ in range(4)]
+    names = ("--port", "--ui-port", "--grpc-port", "--worker-port")
     numbers = [word for name, port in zip(names, ports, strict=True) for word in (name, str(port))]
     command = [sys.executable, "-m", "pecia_client", "up", *numbers, "--logs", str(logs), *flags]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PECIA_")}
+    environment["XDG_STATE_HOME"] = str(logs / "state")
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as process:
@@ -79,13 +80,15 @@ def test_one_command_reads_a_picture_and_ctrl_c_leaves_nothing(tmp_path: Path) -
         assert f"Page  http://127.0.0.1:{up.page}" in up.said
         assert httpx.get(f"http://127.0.0.1:{up.page}/", timeout=30).status_code == 200
         assert httpx.get(f"http://127.0.0.1:{up.http}/docs", timeout=30).status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{up.worker}/health", timeout=30).json()["status"] == "healthy"
+        assert (tmp_path / "state" / "pecia" / "jobs" / "jobs.sqlite3").exists()
         family = up.family()
         assert len(family) > 4, "the services have workers"
         up.process.send_signal(signal.SIGINT)
         rest, _ = up.process.communicate(timeout=90)
         assert up.process.returncode == 0
         names = [line.split()[0] for line in rest.splitlines() if line.endswith(" stopped")]
-        assert names == ["ui", "gateway", "ocr"]
+        assert names == ["ui", "worker", "gateway", "ocr"]
         assert _gone(family) == []
 
 

@@ -27,16 +27,26 @@ def up(  # noqa: PLR0913, PLR0917 - typer reads the command's options from the p
     grpc_port: Annotated[
         int | None, typer.Option(help="Port of the ocr service.", show_default="50051")
     ] = None,
+    worker_port: Annotated[
+        int | None, typer.Option(help="Port on which the worker says how it is.", show_default="8080")
+    ] = None,
     no_ui: Annotated[bool, typer.Option("--no-ui", help="Start no page.")] = False,  # noqa: FBT002 - a flag of the command line
     check: Annotated[bool, typer.Option("--check", help="Stop after the self-check.")] = False,  # noqa: FBT002 - same
     logs: Annotated[Path | None, typer.Option(help="Folder of the log files.", show_default=False)] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the logs here, too.")] = False,  # noqa: FBT002 - same
 ) -> None:
-    """Start the ocr service, the gateway and the page; read a sample; run until Ctrl-C.
+    """Start the ocr service, the gateway, a worker and the page; read a sample; run until Ctrl-C.
 
     Exit status: 0 = stopped when asked to, 1 = something did not work, 2 = a port is taken.
     """
-    said = {"host": host, "http_port": port, "ui_port": ui_port, "grpc_port": grpc_port, "logs": logs}
+    said = {
+        "host": host,
+        "http_port": port,
+        "ui_port": ui_port,
+        "grpc_port": grpc_port,
+        "worker_port": worker_port,
+        "logs": logs,
+    }
     chosen = {name: value for name, value in said.items() if value is not None}
     settings = Settings.model_validate(dict(Settings()) | chosen | ({"ui": False} if no_ui else {}))
     raise typer.Exit(asyncio.run(_run(settings, check_only=check, verbose=verbose)))

@@ -8,6 +8,9 @@ from pecia_standalone.settings import Settings
 _LOOPBACK = "127.0.0.1"
 _EVERYWHERE = {"0.0.0.0": _LOOPBACK, "::": "::1"}  # noqa: S104 - a comparison, nothing is bound here
 
+# Of the time a service has to stop.
+_DRAIN = 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -23,9 +26,10 @@ class Service:
 
 
 def services(settings: Settings) -> list[Service]:
-    """The ocr service, the gateway and the page; to be stopped the other way round."""
+    """The ocr service, the gateway, the worker and the page; to be stopped the other way round."""
     target = f"{_LOOPBACK}:{settings.grpc_port}"
     api, page = api_url(settings), page_url(settings)
+    jobs = _jobs_environment(settings)
     ocr = Service(
         name="ocr",
         module="pecia_ocr",
@@ -46,6 +50,23 @@ def services(settings: Settings) -> list[Service]:
             "PECIA_HTTP__HOST": settings.host,
             "PECIA_HTTP__PORT": str(settings.http_port),
             "PECIA_OCR__TARGET": target,
+            **jobs,
+        },
+    )
+    worker = Service(
+        name="worker",
+        module="pecia_worker",
+        host=_LOOPBACK,
+        port=settings.worker_port,
+        ready_url=f"http://{_LOOPBACK}:{settings.worker_port}/ready",
+        flag="--worker-port",
+        environment={
+            "PECIA_HEALTH__HOST": _LOOPBACK,
+            "PECIA_HEALTH__PORT": str(settings.worker_port),
+            "PECIA_OCR__TARGET": target,
+            # It gives back what it cannot end, before it would be killed.
+            "PECIA_WORKER__DRAIN_S": str(settings.stop_timeout_s * _DRAIN),
+            **jobs,
         },
     )
     ui = Service(
@@ -61,7 +82,16 @@ def services(settings: Settings) -> list[Service]:
             "PECIA_UI__PORT": str(settings.ui_port),
         },
     )
-    return [ocr, gateway, ui] if settings.ui else [ocr, gateway]
+    return [ocr, gateway, worker, ui] if settings.ui else [ocr, gateway, worker]
+
+
+def _jobs_environment(settings: Settings) -> dict[str, str]:
+    """Where jobs live, the same for whoever takes them in and whoever does them."""
+    database = settings.database_url or f"sqlite:///{settings.jobs.absolute() / 'jobs.sqlite3'}"
+    environment = {"PECIA_DATABASE__URL": database}
+    if not settings.bucket or settings.blobs_url:
+        environment["PECIA_BLOBS__URL"] = settings.blobs_url or str(settings.jobs.absolute() / "blobs")
+    return environment
 
 
 def api_url(settings: Settings) -> str:

@@ -44,7 +44,35 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PECIA_GRPC__PORT"),
         description="TCP port of the ocr service; it is bound to 127.0.0.1 always.",
     )
+    worker_port: int = Field(
+        8080,
+        ge=1,
+        le=65535,
+        validation_alias=AliasChoices("PECIA_HEALTH__PORT"),
+        description="TCP port on which the worker says how it is; it is bound to 127.0.0.1 always.",
+    )
     ui: bool = Field(default=True, description="Also start the page.")
+    jobs: Path = Field(
+        default_factory=lambda: _state_folder() / "jobs",
+        json_schema_extra={"default_text": "`~/.local/state/pecia/jobs`"},
+        description="Folder of jobs: their database (SQLite: a disk of this machine) and their documents.",
+    )
+    database_url: str = Field(
+        "",
+        validation_alias=AliasChoices("PECIA_DATABASE__URL", "DATABASE_URL"),
+        description="Another database of jobs; empty = a file in that folder.",
+    )
+    blobs_url: str = Field(
+        "",
+        validation_alias=AliasChoices("PECIA_BLOBS__URL"),
+        description="Another place of documents and results; empty = a folder in that folder, unless "
+        "CF_R2_BUCKET_NAME names a bucket.",
+    )
+    bucket: str = Field(
+        "",
+        validation_alias=AliasChoices("PECIA_BLOBS__BUCKET", "CF_R2_BUCKET_NAME"),
+        description="Bucket of documents and results; read here only to know whether a folder is needed.",
+    )
     logs: Path = Field(
         default_factory=lambda: _state_folder() / "logs",
         json_schema_extra={"default_text": "`~/.local/state/pecia/logs`"},

@@ -96,6 +96,8 @@ def settings(tmp_path: Path, free_port: Callable[[], int]) -> Settings:
         http_port=free_port(),
         ui_port=free_port(),
         grpc_port=free_port(),
+        worker_port=free_port(),
+        jobs=tmp_path / "jobs",
         logs=tmp_path / "logs",
         stop_timeout_s=20,
         keys_file=None,

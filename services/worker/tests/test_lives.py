@@ -49,7 +49,9 @@ async def test_a_drained_worker_gives_back_what_it_cannot_end(
     """Near the end of the grace pages go back, no attempt counted, for whoever comes next."""
     ocr.play = slowly
     job = await owner.submit(scanned(6), 6)
-    hurried = settings.model_copy(update={"worker": settings.worker.model_copy(update={"drain_s": 3.0})})
+    hurried = settings.model_copy(
+        update={"worker": settings.worker.model_copy(update={"drain_s": 3.0})}
+    )
     async with working(hurried, world):
         await until(lambda: ocr.running == 4)
     pages = await owner.store.pages(TENANT, job.id)
@@ -130,7 +132,7 @@ async def test_a_job_waits_for_its_time(
 async def test_a_killed_worker_loses_no_page(
     settings: Settings, world: World, owner: Owner, ocr: ScriptedOcr, tmp_path: Path
 ) -> None:
-    """Kill -9 in the middle: its leases run out and another ends the job; no page is recorded twice."""
+    """Killed hard in the middle: its leases run out and another ends the job; no page is recorded twice."""
     ocr.play = lambda _picture, _asked: Script(wait_s=0.3)
     soon = settings.model_copy(
         update={"jobs": settings.jobs.model_copy(update={"lease_s": 2.0, "max_attempts": 50})}
