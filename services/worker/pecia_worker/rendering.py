@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import BinaryIO, Protocol
 
-from pecia_core import tiff
 from pecia_core.errors import InvalidRequest
 from pecia_core.kinds import PDF, TIFF
 from pecia_core.pdf import OpenPdf, PdfRenderer, TextLayer
+from pecia_core.tiff import Tiff
 from pecia_jobs.store import JobSpec
 
 
@@ -39,7 +39,7 @@ async def pages_of(file: BinaryIO, spec: JobSpec, renderer: PdfRenderer) -> Asyn
             async with renderer.open(file, spec.password or None) as pdf:
                 yield _PdfPages(pdf)
         case media_type if media_type == TIFF:
-            yield _TiffPages(file)
+            yield _TiffPages(await asyncio.to_thread(Tiff, file, spec.document_pages))
         case _:
             yield _Picture(file)
 
@@ -56,17 +56,15 @@ class _PdfPages:
 
 
 class _TiffPages:
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, tiff: Tiff) -> None:
+        self._tiff = tiff
+        self._reading = asyncio.Lock()  # the file has one place it is read at
 
     async def picture(self, number: int, dpi: float) -> bytes:  # noqa: ARG002 - it has its own
-        return await asyncio.to_thread(self._alone, number)
-
-    def _alone(self, number: int) -> bytes:
-        pages = tiff.pages(_all_of(self._file), number)
-        if number > len(pages):
+        if number > self._tiff.page_count:
             raise InvalidRequest("The TIFF has no such page. Ask for a page it has.")
-        return pages[number - 1]
+        async with self._reading:
+            return await asyncio.to_thread(self._tiff.page, number - 1)
 
     async def text_layer(self, number: int, dpi: float) -> TextLayer | None:  # noqa: ARG002 - it has none
         return None

@@ -1,11 +1,51 @@
-"""Kinds of documents: PDFs with text and with a password, TIFFs, pictures; and each fetched once."""
+"""Kinds of documents: PDFs with text and with a password, TIFFs, pictures; and each is fetched once."""
 
+import asyncio
+import base64
+import json
+import zlib
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from pecia_core.errors import InvalidDocument, NotFound
+from pecia_core.kinds import TIFF
+from pecia_core.pdf import PdfRenderer
+from pecia_core.recognition import RecognizeOptions
+from pecia_core.sample_pdf import PROSE, long_pdf, prose
 from pecia_core.testing import sample_receipt
+from pecia_core.vocabulary import TaskType
 from pecia_dispatch.testing import ScriptedOcr
-from pecia_jobs.model import JobState
+from pecia_jobs.blobs import Blobs
+from pecia_jobs.model import JobOptions, JobState, PageSource
+from pecia_jobs.settings import BlobSettings
+from pecia_worker.documents import Documents
 from pecia_worker.main import World
+from pecia_worker.metrics import Metrics
+from pecia_worker.patience import Patience
 from pecia_worker.settings import Settings
-from pecia_worker.testing import Owner, working
+from pecia_worker.testing import TENANT, Owner, scanned, working
+from PIL import Image
+from prometheus_client import CollectorRegistry
+
+# A page with a square under the standard handler (40 bits of RC4), opened by `geheim`; packed.
+LOCKED = zlib.decompress(
+    base64.b64decode(
+        "eNqFkb+OEzEQxiXK5QEoaKZJefjP2F5bWgWJu4uEACXKAU10hXc9GxaF3dPGSHcU9PAUVDwA70N1EpQ0NIgG7+ZEEE"
+        "HCkl1885tvrG8mi5PZkbinMgEcuvJlVhTAnl5dELBjH/2mWwNb+DVtQSZgCTCdZtSGgZQHHTuQPWrCFlY48OfJpnvd"
+        "RhB/NOI/G4e3p4TuBrEnFBr/oLuEFU+C5OMd/dqYsC2ovz+k9r7AHlO7ji9A6gHYxp78q+zz1x93br/7dP/L3Y8/5/"
+        "z7revr4/dv52ffPgwON8yN12VPdcZBZ/z3AaM1aqhhrznYVdq9pg81IcyBJrnaa7H3zYb6MZCz5g2BBrbsuiG1MYrT"
+        "tuqvLiIM9VmzidQnLvo2+D4Ae54wtkyxsTkUprY1CROIoymtdNIiWfKSUOSVVZXwvgxSl4KcdmhDzkPubeXK3BMFIa"
+        "bAnkGhSCpTqrpyTuhgLLdkS4eCrMorl9eVllXtSVtnjElrETJ33Hmr61LWlS2TywKOVIoe2MMTWBXIUaBERIUaDeZo"
+        "0RlhpEGjjDZmCv9Hzneb9H0clyMtzyaT0/ks+wUO1bu5"
+    )
+)
+# Three pages of text that can be trusted, and an empty one.
+DIGITAL = long_pdf([prose()] * 3 + [b""])
+WITH_TEXT = JobOptions(dpi=72)
 
 
 async def test_a_picture_goes_as_it_is(
@@ -18,3 +58,160 @@ async def test_a_picture_goes_as_it_is(
         job = await owner.ended(job)
     assert job.state is JobState.DONE
     assert [seen.picture for seen in ocr.seen] == [picture]
+
+
+async def test_a_mixed_tiff_goes_page_by_page(
+    settings: Settings, world: World, owner: Owner, ocr: ScriptedOcr
+) -> None:
+    """Black and white, grey and colour, each its own way of packing: each page is a file of its own."""
+    modes = {"1": "group4", "L": "tiff_lzw", "RGB": "jpeg"}
+    sheets = [Image.new(mode, (100 + number, 60)) for number, mode in enumerate(modes)]
+    parts = []
+    for sheet, packing in zip(sheets, modes.values(), strict=True):
+        buffer = BytesIO()
+        sheet.save(buffer, "TIFF", compression=packing)
+        parts.append(Image.open(buffer))
+    whole = BytesIO()
+    parts[0].save(whole, "TIFF", save_all=True, append_images=parts[1:])
+    job = await owner.submit(whole.getvalue(), 3, TIFF)
+    async with working(settings, world):
+        job = await owner.ended(job)
+    assert job.state is JobState.DONE
+    sizes = {seen.options.page_index: Image.open(BytesIO(seen.picture)).size for seen in ocr.seen}
+    assert sizes == {0: (100, 60), 1: (101, 60), 2: (102, 60)}
+
+
+async def test_text_that_can_be_trusted_is_used(
+    settings: Settings, world: World, owner: Owner, ocr: ScriptedOcr
+) -> None:
+    """Pages say where their text is from; only the one without goes to the ocr service."""
+    job = await owner.submit(DIGITAL, 4, options=WITH_TEXT)
+    async with working(settings, world):
+        job = await owner.ended(job)
+    assert job.state is JobState.DONE
+    assert [seen.options.page_index for seen in ocr.seen] == [3]
+    pages = await owner.store.pages(TENANT, job.id)
+    assert [page.source for page in pages] == [PageSource.TEXT] * 3 + [PageSource.OCR]
+    result = json.loads(await owner.blobs.get(pages[0].result_key))
+    assert result["text"].split("\n") == list(PROSE)
+    assert (result["source"], result["engine"], result["confidence"]) == ("text", "", None)
+    assert json.loads(await owner.result(job, "metadata.json"))["text_pages"] == 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        replace(WITH_TEXT, text_layer=False),
+        replace(WITH_TEXT, recognize=RecognizeOptions(task_type=TaskType.DESCRIBE)),
+    ],
+    ids=["switched off", "another task"],
+)
+async def test_text_that_was_not_asked_for_is_not_used(
+    settings: Settings, world: World, owner: Owner, ocr: ScriptedOcr, options: JobOptions
+) -> None:
+    """It can be switched off, and it does not answer what a page looks like."""
+    job = await owner.submit(DIGITAL, 2, options=options)
+    async with working(settings, world):
+        job = await owner.ended(job)
+    assert len(ocr.seen) == 2
+
+
+async def test_a_password_opens_an_encrypted_pdf(
+    settings: Settings, world: World, owner: Owner, ocr: ScriptedOcr
+) -> None:
+    """With it the pages are read; without it the job fails with a code that says so."""
+    opened = await owner.submit(LOCKED, 1, password="geheim")
+    closed = await owner.submit(LOCKED, 1)
+    async with working(settings, world):
+        opened, closed = await owner.ended(opened), await owner.ended(closed)
+    assert (opened.state, closed.state) == (JobState.DONE, JobState.FAILED)
+    (page,) = await owner.store.pages(TENANT, closed.id)
+    assert page.error_code == "pdf_encrypted"
+
+
+async def test_only_the_pages_asked_for_are_read(
+    settings: Settings, world: World, owner: Owner, ocr: ScriptedOcr
+) -> None:
+    """Pages 2 and 5 of six: their own pictures, their own numbers."""
+    job = await owner.submit(scanned(6), 6, page_numbers=(2, 5))
+    async with working(settings, world):
+        job = await owner.ended(job)
+    assert (job.state, job.pages_done) == (JobState.DONE, 2)
+    heights = {seen.options.page_index: Image.open(BytesIO(seen.picture)).height for seen in ocr.seen}
+    assert heights == {1: 102, 4: 105}
+
+
+class CountingBlobs(Blobs):
+    """Counts what is fetched."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(BlobSettings(url=str(folder)), folder)
+        self.fetched: Counter[str] = Counter()
+
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        """Slowly."""
+        self.fetched[key] += 1
+        await asyncio.sleep(0.05)
+        async for piece in super().stream(key):
+            yield piece
+
+
+async def test_a_document_is_fetched_once(world: World, owner: Owner, tmp_path: Path) -> None:
+    """Readers at the same time share one fetching; afterwards it stays while there is room."""
+    blobs = CountingBlobs(tmp_path / "blobs")
+    first, second = [await owner.submit(scanned(2), 2) for _ in range(2)]
+    specs = [await owner.store.spec(job.id) for job in (first, second)]
+    async with PdfRenderer() as renderer:
+        patience = Patience(Metrics(CollectorRegistry()), 10)
+        documents = Documents(blobs, renderer, patience, most_bytes=first.input_bytes + 1)
+
+        async def draw(place: int, number: int) -> None:
+            async with documents.open(specs[place]) as pages:
+                await pages.picture(number, 72)
+
+        await asyncio.gather(draw(0, 1), draw(0, 2), draw(0, 1))
+        await draw(0, 2)
+        assert blobs.fetched[first.input_key] == 1
+        await draw(1, 1)  # there is room for one only
+        await draw(0, 1)
+        assert blobs.fetched[first.input_key] == 2
+        await documents.close()
+
+
+async def test_one_reader_that_leaves_does_not_take_the_document_along(
+    world: World, owner: Owner, tmp_path: Path
+) -> None:
+    """A cancelled page leaves the fetching to the others; the last one ends it."""
+    blobs = CountingBlobs(tmp_path / "blobs")
+    job = await owner.submit(scanned(2), 2)
+    spec = await owner.store.spec(job.id)
+    async with PdfRenderer() as renderer:
+        documents = Documents(blobs, renderer, Patience(Metrics(CollectorRegistry()), 10), most_bytes=1)
+
+        async def draw() -> bytes:
+            async with documents.open(spec) as pages:
+                return await pages.picture(1, 72)
+
+        leaver, stayer = asyncio.create_task(draw()), asyncio.create_task(draw())
+        await asyncio.sleep(0.01)
+        leaver.cancel()
+        assert (await stayer).startswith(b"\xff\xd8")
+        assert blobs.fetched[job.input_key] == 1
+        assert documents._kept == {}
+        await documents.close()
+
+
+async def test_a_document_that_is_gone_is_the_pages_fault(world: World, owner: Owner, blobs: Blobs) -> None:
+    """NotFound, at once; and what cannot be opened is not kept."""
+    job = await owner.submit(b"no PDF", 1)
+    spec = await owner.store.spec(job.id)
+    async with PdfRenderer() as renderer:
+        documents = Documents(blobs, renderer, Patience(Metrics(CollectorRegistry()), 10), most_bytes=1 << 20)
+        with pytest.raises(InvalidDocument):
+            async with documents.open(spec):
+                pass
+        await blobs.delete(job.input_key.rpartition("/")[0])
+        with pytest.raises(NotFound):
+            async with documents.open(spec):
+                pass
+        assert documents._kept == {}

@@ -49,9 +49,7 @@ async def test_a_drained_worker_gives_back_what_it_cannot_end(
     """Near the end of the grace pages go back, no attempt counted, for whoever comes next."""
     ocr.play = slowly
     job = await owner.submit(scanned(6), 6)
-    hurried = settings.model_copy(
-        update={"worker": settings.worker.model_copy(update={"drain_s": 3.0})}
-    )
+    hurried = settings.model_copy(update={"worker": settings.worker.model_copy(update={"drain_s": 3.0})})
     async with working(hurried, world):
         await until(lambda: ocr.running == 4)
     pages = await owner.store.pages(TENANT, job.id)
