@@ -10,8 +10,8 @@ from pecia_gateway.schemas.jobs import JobForm, PdfForm
 from pecia_gateway.schemas.ocr import OcrForm
 from pecia_gateway.schemas.openai import ChatCompletionRequest, CompletionRequest
 
-DESCRIPTION = """Reads pictures and short PDFs: text, lines, boxes and confidences. Long documents are jobs: made
-with `POST /v1/jobs`, read page by page, followed and fetched when it suits.
+DESCRIPTION = """Reads pictures and short PDFs: text, lines, boxes and confidences. Long documents are jobs:
+made with `POST /v1/jobs`, read page by page, followed and fetched when it suits.
 
 Errors have one shape everywhere, `{"error": {message, type, param, code}, "detail": message}`, and
 every answer has an `x-request-id`, under which the logs tell what happened.
