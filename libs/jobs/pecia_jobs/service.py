@@ -21,7 +21,6 @@ from pecia_jobs.watching import watched
 
 DOCUMENTS = {"markdown": RESULT_MARKDOWN, "text": RESULT_TEXT, "json": RESULT_JSON}
 _log = logging.getLogger(__name__)
-_POLL_S = 0.25
 # Seconds between tries to bring the tables up to date.
 _MIGRATE_AGAIN_S = 2.0
 
@@ -125,7 +124,7 @@ class JobService:
 
     def watch(self, job: Job, after: int) -> AsyncGenerator[tuple[JobPage | Job, int | None], None]:
         """What happens to a job, as `watched` tells it."""
-        return watched(self._store, job, after=after, every_s=_POLL_S)
+        return watched(self._store, job, after=after)
 
     async def download(self, job: Job, form: str, *, partial: bool) -> Download:
         """A document in one of `DOCUMENTS`.

@@ -8,12 +8,13 @@ from pecia_core.errors import Unavailable
 from pecia_jobs.model import Job, JobPage
 from pecia_jobs.store import Store
 
-# Seconds between looks while the database is away.
-_AWAY_S = 1.0
+# Seconds between looks while something happens, and while nothing does or the database is away.
+_BUSY_S, _QUIET_S = 0.25, 1.0
+_SLOWER = 1.25
 Seen = tuple[JobPage | Job, int | None]
 
 
-async def watched(store: Store, job: Job, *, after: int, every_s: float) -> AsyncGenerator[Seen, None]:
+async def watched(store: Store, job: Job, *, after: int) -> AsyncGenerator[Seen, None]:
     """What can be seen of a job, with its number, until it has ended.
 
     A page's number is its own `seq`. A job's is None while pages with lower ones are still to come: whoever
@@ -23,7 +24,6 @@ async def watched(store: Store, job: Job, *, after: int, every_s: float) -> Asyn
         store: asked again and again: for one row, and for pages only when there are new ones.
         job: as it stands; told first.
         after: the last number seen before; 0 = none.
-        every_s: seconds between looks.
 
     Raises:
         NotFound: it was deleted.
@@ -34,7 +34,7 @@ async def watched(store: Store, job: Job, *, after: int, every_s: float) -> Asyn
         try:
             news = [] if job.seq == seen else await store.pages(job.tenant, job.id, after_seq=seen)
         except Unavailable:
-            await asyncio.sleep(_AWAY_S)
+            await asyncio.sleep(_QUIET_S)
             continue
         for page in news:
             if page.seq <= job.seq:  # what ended since we looked at the job comes with the next look
@@ -44,13 +44,18 @@ async def watched(store: Store, job: Job, *, after: int, every_s: float) -> Asyn
             seen = job.seq
         if job.state.terminal:
             return
-        job = await _next(store, job, every_s)
+        job = await _changed(store, job)
 
 
-async def _next(store: Store, job: Job, every_s: float) -> Job:
+async def _changed(store: Store, job: Job) -> Job:
+    """The job when there is something new; the longer there is not, the less often it is looked for."""
+    pause_s = _BUSY_S
     while True:
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * _SLOWER, _QUIET_S)
         try:
-            return await store.job(job.tenant, job.id)
+            found = await store.job(job.tenant, job.id)
         except Unavailable:
-            await asyncio.sleep(_AWAY_S)
+            continue
+        if found.seq > job.seq:
+            return found

@@ -227,8 +227,8 @@ class TinyWorker:
         for name, document in documents().items():
             text = "".join(document.begin(job, pages))
             for page in pages:
-                blob = await self._blobs.get(page.result_key) if page.result_key else None
-                text += "".join(document.page(page, blob and pydantic_core.from_json(blob)))
+                blob = await self._blobs.get(page.result_key) if page.result_key else b"null"
+                text += "".join(document.page(page, pydantic_core.from_json(blob)))
             text += "".join(document.end())
             await self._blobs.put(result_key(lease.tenant, lease.job_id, name), text.encode())
         done = sum(bool(page.result_key) for page in pages)

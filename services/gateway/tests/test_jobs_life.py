@@ -137,8 +137,8 @@ async def test_a_page_is_read_again(jobs: Any, worker: Any, pdf: Callable[[int],
         refused = await jobs.client.post(f"/v1/jobs/{job}/pages/{number}/rerun")
         assert refused.status_code == 404
         assert (await jobs.client.get(f"/v1/jobs/{job}/pages/{number}")).status_code == 404
-    for number in ("0", "-1", "x", "99999999999999999999"):
-        assert (await jobs.client.get(f"/v1/jobs/{job}/pages/{number}")).status_code == 400
+    for strange in ("0", "-1", "x", "99999999999999999999"):
+        assert (await jobs.client.get(f"/v1/jobs/{job}/pages/{strange}")).status_code == 400
 
 
 async def test_delete_cancels_first_and_forgets_then(

@@ -103,6 +103,17 @@ _KEY: dict[str, Any] = {
         }
     ]
 }
+_LAST_SEEN: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "Last-Event-ID",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": "The last `id` seen; browsers send it by themselves.",
+        }
+    ]
+}
 for _path in CREATE_PATHS:
     router.add_api_route(
         _path,
@@ -160,6 +171,7 @@ async def get_page(visit: TheVisit, job_id: JobId, number: PageNumber) -> PageRe
         },
         **_LOOKING,
     },
+    openapi_extra=_LAST_SEEN,
 )
 async def follow_job(request: Request, gateway: TheGateway, job_id: JobId, after: After = "") -> Response:
     """Server-sent events until the job has ended: the job at once, then each page as it ends.
