@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from math import inf
+from time import monotonic
 
 from pecia_core.errors import PeciaError, Unavailable
 
@@ -106,13 +108,12 @@ class Intake:
             self._places.release()
 
     async def _tried(self, take: Take) -> None:
-        """Bring it in, or refuse it, however long that takes; a place is not held for ever, though."""
-        patience = asyncio.timeout(self._settings.stuck_timeout_ms / 1000)
+        """Bring it in, or refuse it. One that has to wait for long makes room, and is taken again later."""
+        patience_s = self._settings.stuck_timeout_ms / 1000
         try:
-            async with patience:
-                await _persistently(lambda: self._settled(take))
-        except TimeoutError:
-            if not patience.expired():
+            await _persistently(lambda: self._settled(take), patience_s)
+        except PeciaError as error:
+            if not error.retryable:
                 raise
             _log.warning("a document waits for better times", extra={"document": take.document_id})
             await self._queue.release(take)
@@ -157,14 +158,15 @@ class Intake:
             await asyncio.gather(trying, stopped, return_exceptions=True)
 
 
-async def _persistently(step: Callable[[], Awaitable[object]]) -> None:
-    """Do it, again as long as it may succeed later."""
+async def _persistently(step: Callable[[], Awaitable[object]], patience_s: float = inf) -> None:
+    """Do it, again as long as it may succeed later, and no further try would begin after `patience_s`."""
+    until = monotonic() + patience_s
     pause = _FIRST_PAUSE_S
     while True:
         try:
             await step()
         except PeciaError as error:
-            if not error.retryable:
+            if not error.retryable or monotonic() + pause > until:
                 raise
             _log.warning("the intake waits", extra={"reason": error.message, "seconds": pause})
         else:

@@ -42,14 +42,13 @@ class Originals:
                     "raise PECIA_ORIGINALS__MAX_BYTES."
                 )
             return bytes(await found.bytes_async())
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            # A bucket that is not there is the operator's affair, not the document's.
+            if "NoSuchBucket" in str(error) or not self._mounted():
+                raise _away() from error
             raise NotFound("The document's file is not in the bucket: upload it and push again.") from None
         except (BaseError, OSError) as error:
-            raise Unavailable(
-                "The bucket of the documents cannot be reached, or refuses: check CF_R2_*.",
-                code="store_unavailable",
-                retry_after=5,
-            ) from error
+            raise _away() from error
         except ValueError:
             raise _nothing_there() from None
 
@@ -71,12 +70,19 @@ class Originals:
             raise _nothing_there()
         return key
 
+    def _mounted(self) -> bool:
+        return self._place.scheme == "s3" or self._folder.is_dir()
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self._settings.place.removeprefix("file://")).expanduser()
+
     def _store(self) -> LocalStore | S3Store:
         if self._opened is None:
             if self._place.scheme == "s3":
                 self._opened = open_bucket(self._settings)
             else:
-                self._opened = LocalStore(Path(self._settings.place.removeprefix("file://")).expanduser())
+                self._opened = LocalStore(self._folder)
         return self._opened
 
 
@@ -84,4 +90,12 @@ def _nothing_there() -> InvalidRequest:
     return InvalidRequest(
         "The document's row names no file of the bucket: write its key or its URL there.",
         code="unsupported_value",
+    )
+
+
+def _away() -> Unavailable:
+    return Unavailable(
+        "The bucket of the documents cannot be reached, is not there, or refuses: check CF_R2_*.",
+        code="store_unavailable",
+        retry_after=5,
     )

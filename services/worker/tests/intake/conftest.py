@@ -11,7 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,19 @@ import obstore
 import pytest
 from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
-from pecia_jobs.testing import PostgresServer
+from pecia_core.errors import PeciaError
+from pecia_core.pdf import PdfRenderer
+from pecia_jobs.outbox import Outbox
+from pecia_jobs.reviews import Reviews
+from pecia_jobs.store import Store
+from pecia_jobs.testing import PostgresServer, sqlite_url
+from pecia_worker.intake import IntakeParts, Shop, build_intake
 from pecia_worker.intake.link import RedisLink
 from pecia_worker.intake.queue import DocumentQueue
-from pecia_worker.intake_settings import IntakeSettings, RedisSettings
+from pecia_worker.intake_settings import IntakeGroups, IntakeSettings, RedisSettings
+from pecia_worker.main import World
+from pecia_worker.settings import Settings
+from pecia_worker.testing import working
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
@@ -272,9 +281,10 @@ _COUNTING = (
 
 
 @pytest.fixture
-async def jobs_url(server: PostgresServer) -> str:
-    """A database for jobs, which is not the backend's."""
-    return await server.new_database()
+async def database_url(request: pytest.FixtureRequest, server: PostgresServer, tmp_path: Path) -> str:
+    """A database for jobs, which is not the backend's; PostgreSQL unless a test says `sqlite`."""
+    kind = getattr(request, "param", "postgres")
+    return sqlite_url(tmp_path) if kind == "sqlite" else await server.new_database()
 
 
 @pytest.fixture
@@ -292,3 +302,78 @@ def groups(redis_server: RedisServer, table: Table, s3: str) -> Callable[..., di
         }
 
     return made
+
+
+@dataclass
+class Office:
+    """A worker with an intake, and what tests look at."""
+
+    parts: IntakeParts
+    outbox: Outbox
+    reviews: Reviews
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+
+    def open(self) -> "asyncio.Task[None]":
+        """Begin; gives the intake's task."""
+        self.tasks = [
+            asyncio.create_task(work) for work in (self.parts.intake.run(self.stop), self.deliver())
+        ]
+        return self.tasks[0]
+
+    async def deliver(self) -> None:
+        """Do what the outbox says, as the worker does."""
+        ways = {"publish": self.parts.finisher.send, "verdict": self.parts.finisher.decided}
+        while True:
+            for delivery in await self.outbox.claim("test", 4):
+                if delivery.kind in ways:
+                    try:
+                        await ways[delivery.kind](delivery)
+                    except PeciaError as error:
+                        await self.outbox.failed(delivery, None, error.message, retry_after=0.1)
+                    else:
+                        await self.outbox.delivered(delivery)
+            await asyncio.sleep(0.05)
+
+    async def close(self) -> None:
+        """End what runs."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.parts.close()
+
+
+@pytest.fixture
+async def office(
+    groups: Callable[..., dict[str, Any]], world: World
+) -> AsyncIterator[Callable[..., Awaitable[Office]]]:
+    """Put an intake together; arguments are more settings by group."""
+    async with AsyncExitStack() as stack:
+
+        async def begin(**more: dict[str, Any]) -> Office:
+            made = groups()
+            asked = IntakeGroups(**{group: made[group] | more.get(group, {}) for group in made})
+            renderer = await stack.enter_async_context(PdfRenderer())
+            reviews = Reviews(world.database)
+            shop = Shop(world.database, Store(world.database), world.blobs, renderer, reviews)
+            built = Office(build_intake(asked, shop), Outbox(world.database, lease_s=5.0), reviews)
+            stack.push_async_callback(built.close)
+            return built
+
+        yield begin
+
+
+@pytest.fixture
+async def open_office(
+    office: Callable[..., Awaitable[Office]], world: World, settings: Settings
+) -> AsyncIterator[Callable[..., Awaitable[Office]]]:
+    """The same, running, with a worker that reads."""
+    jobs = settings.jobs.model_copy(update={"max_attempts": 2})
+    async with working(settings.model_copy(update={"jobs": jobs}), world):
+
+        async def begin(**more: dict[str, Any]) -> Office:
+            opened = await office(**more)
+            opened.open()
+            return opened
+
+        yield begin

@@ -36,10 +36,10 @@ Killed = Callable[[str], Awaitable[int]]
 
 @pytest.fixture
 async def killed(
-    groups: Callable[..., dict[str, Any]], jobs_url: str, tmp_path: Path
+    groups: Callable[..., dict[str, Any]], database_url: str, tmp_path: Path
 ) -> AsyncIterator[Killed]:
     """Run a worker until it dies at a place, and say how it ended. At a place that is none it lives."""
-    settings = {"groups": groups(max_retries=20), "database": jobs_url, "blobs": {"url": str(tmp_path)}}
+    settings = {"groups": groups(max_retries=20), "database": database_url, "blobs": {"url": str(tmp_path)}}
     program = [sys.executable, str(WORKER), json.dumps(settings)]
     process = await asyncio.create_subprocess_exec(*program, stdin=PIPE, stdout=PIPE)
     assert process.stdin
@@ -69,7 +69,7 @@ async def done(backend: Any, table: Any, ids: list[str]) -> None:
 
 @pytest.mark.slow
 async def test_kills_lose_nothing_and_repeat_nothing(
-    killed: Killed, backend: Any, table: Any, put_file: Any, jobs_url: str
+    killed: Killed, backend: Any, table: Any, put_file: Any, database_url: str
 ) -> None:
     """One worker after the other is killed, each a step further: one job and one result a document."""
     await put_file("receipt.png", sample_receipt()[0])
@@ -91,7 +91,7 @@ async def test_kills_lose_nothing_and_repeat_nothing(
         assert {(message["success"], message["parsedResult"]["jobId"]) for message in messages} == {
             (True, json.loads(row["result_json"])["jobId"])
         }
-    database = Database(jobs_url)
+    database = Database(database_url)
     jobs, _ = await Store(database).jobs("filot")
     await database.close()
     assert sorted(job.reference for job in jobs) == sorted(ids)

@@ -51,8 +51,9 @@ async def test_a_file_is_fetched(s3: str, put_file: Any) -> None:
         await originals.fetch("missing.png")
     with pytest.raises(TooLarge):
         await in_bucket(s3, max_bytes=6).fetch("a folder/ünï file.png")
-    with pytest.raises(Unavailable, match="CF_R2"):
-        await in_bucket("http://127.0.0.1:9").fetch("a.png")
+    for away in (in_bucket("http://127.0.0.1:9"), in_bucket(s3, url="s3://no-such-bucket")):
+        with pytest.raises(Unavailable, match="CF_R2"):
+            await away.fetch("a.png")
 
 
 async def test_a_folder_will_do(tmp_path: Path) -> None:
@@ -62,3 +63,5 @@ async def test_a_folder_will_do(tmp_path: Path) -> None:
     assert await originals.fetch("a.png") == b"picture"
     with pytest.raises(NotFound):
         await originals.fetch("b.png")
+    with pytest.raises(Unavailable):
+        await Originals(OriginalsSettings(url=str(tmp_path / "not mounted"))).fetch("a.png")
