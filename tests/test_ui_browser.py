@@ -17,8 +17,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from pecia_client.testing import Asked as ClientAsked
+from pecia_client.testing.jobs import ScriptedJobs
 from pecia_ui.palette import CONFIDENT
-from pecia_ui.testing.gateway import Answer, StandIn, page, reading, stand_in
+from pecia_ui.testing.gateway import Answer, Asked, StandIn, page, reading, stand_in
 from pecia_ui.views import head
 from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright, expect
@@ -231,3 +233,62 @@ async def test_a_telephone_shows_all_of_it(real_url: str, tab: Page) -> None:
         "[...document.querySelectorAll('textarea, img, button')]"
         ".every(one => one.getBoundingClientRect().right <= window.innerWidth + 1)"
     )
+
+
+@pytest.fixture
+def jobs(slow_gateway: StandIn) -> ScriptedJobs:
+    """Jobs of that gateway, whose pages are done when the test says so."""
+    scripted = ScriptedJobs()
+
+    def answer(asked: Asked) -> Answer:
+        told = scripted.answer(ClientAsked(asked.method, asked.path, asked.headers, asked.body))
+        return Answer(told.status, told.headers, [told.body] if told.pieces is None else told.pieces)
+
+    slow_gateway.jobs = answer
+    slow_gateway.answer = lambda _asked: Answer.refusal(400, "pdf_too_many_pages", "More than 8 pages.")
+    return scripted
+
+
+async def test_a_long_document_is_read_before_the_eyes(
+    jobs: ScriptedJobs, slow_url: str, tab: Page, browser: Browser
+) -> None:
+    """A PDF of three pages too many becomes a job by itself; nobody reloads, and progress and pages come.
+
+    The text of a page is there before the end, selectable; another browser with the same address sees it
+    too; the file comes out at the end; a listed job opens, and is deleted behind a second click.
+    """
+    await tab.goto(slow_url)
+    files = [{"name": "thesis.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 long"}]
+    await tab.locator("input[type=file]").set_input_files(files)  # type: ignore[arg-type]
+    await tab.get_by_role("button", name="Read the picture").click()
+    await expect(tab.get_by_text("0 of 3 pages")).to_be_visible()
+    (job_id,) = jobs.jobs
+    jobs.done(job_id, 1, "Bab satu <b>x</b>")
+    area = tab.get_by_role("textbox", name="Recognised text")
+    await expect(area).to_have_value("Bab satu <b>x</b>")
+    await expect(tab.get_by_text("1 of 3 pages")).to_be_visible()
+    assert f"job={job_id}" in tab.url
+    jobs.done(job_id, 2, "Bab dua")
+    await expect(area).to_have_value("Bab dua")
+
+    other = await browser.new_page()
+    await other.goto(tab.url)
+    await expect(other.get_by_text("2 of 3 pages")).to_be_visible(timeout=PATIENCE_MS)
+    jobs.fail(job_id, 3, "The picture is damaged.")
+    for one in (tab, other):
+        await expect(one.get_by_text("Page 3: The picture is damaged.")).to_be_visible(timeout=PATIENCE_MS)
+    await other.close()
+
+    await tab.get_by_role("button", name="Re-run").click()
+    await expect(tab.get_by_text("2 of 3 pages")).to_be_visible()
+    jobs.done(job_id, 3, "Bab tiga")
+    await expect(tab.get_by_text("Processing complete!")).to_be_visible()
+    name, text = await downloaded(tab, "Text")
+    assert (name, text) == ("thesis.txt", "Bab satu <b>x</b>\n\nBab dua\n\nBab tiga")
+
+    await tab.get_by_role("button", name="Job History").click()
+    await tab.get_by_role("button", name="Open").click()
+    await tab.get_by_role("button", name="Delete").click()
+    await tab.get_by_role("button", name="Yes, delete this job").click()
+    await expect(tab.get_by_text("There are no jobs yet.")).to_be_visible()
+    assert jobs.jobs == {}
