@@ -25,8 +25,11 @@ _log = logging.getLogger(__name__)
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.02, 2.0
 _BUSY_TIMEOUT_MS = 30_000
 _MIGRATION_LOCK = 0x7065636961  # "pecia"; nobody else's advisory lock
+# Beside the tables of whoever shares the database.
+_SCHEMA = "pecia"
 _POSTGRES = {
     "application_name": "pecia",
+    "search_path": f"{_SCHEMA},public",
     # A transaction that sleeps keeps the queue from being cleaned; no transaction of ours ever does.
     "idle_in_transaction_session_timeout": "30000",
     "statement_timeout": "60000",
@@ -57,10 +60,16 @@ class Database:
             self._writer = _sqlite_engine(address, "IMMEDIATE", pool_size=1)
             self._reader = _sqlite_engine(address, "DEFERRED", pool_size=pool_size)
         else:
-            self._writer = self._reader = _postgres_engine(address, pool_size)
+            self._writer = _postgres_engine(address, pool_size)
+            # Each statement is a transaction of its own: two round trips less.
+            self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
 
     def transaction(self, *, write: bool) -> AbstractAsyncContextManager[AsyncConnection]:
-        """One try of one transaction, committed at the end. Everything goes through here."""
+        """One try of one transaction, committed at the end. Everything goes through here.
+
+        Without `write`, every statement is committed by itself on PostgreSQL, and none may change anything on
+        SQLite.
+        """
         return (self._writer if write else self._reader).begin()
 
     async def changing(self, work: Work[T]) -> T:
@@ -73,8 +82,16 @@ class Database:
         """
         return await self._patiently(lambda: self._once(work, write=True))
 
+    async def at_once(self, work: Work[T]) -> T:
+        """Run `work`, one statement that changes something: it needs no BEGIN and COMMIT around it.
+
+        Raises:
+            Unavailable: the database stayed away.
+        """
+        return await self._patiently(lambda: self._once(work, write=self.sqlite))
+
     async def reading(self, work: Work[T]) -> T:
-        """Run `work`, which only reads, in a transaction.
+        """Run `work`, which only reads. Its statements may see different moments.
 
         Raises:
             Unavailable: the database stayed away.
@@ -89,7 +106,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction for reading, which is waited for but not repeated."""
+        """A connection for reading, which is waited for but not repeated."""
         async with AsyncExitStack() as stack:
             yield await self._patiently(lambda: stack.enter_async_context(self.transaction(write=False)))
 
@@ -105,6 +122,9 @@ class Database:
     async def _migrated(self, connection: AsyncConnection) -> None:
         if not self.sqlite:  # on SQLite the transaction itself is the lock
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+            there = text("SELECT 1 FROM pg_namespace WHERE nspname = :name")
+            if (await connection.execute(there, {"name": _SCHEMA})).first() is None:
+                await connection.execute(text(f"CREATE SCHEMA {_SCHEMA}"))
         await connection.run_sync(migrations.upgrade)
 
     async def _once(self, work: Work[T], *, write: bool) -> T:

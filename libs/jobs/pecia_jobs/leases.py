@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Select, Update, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pecia_jobs import claiming, outcomes
+from pecia_jobs.claiming import Claim
 from pecia_jobs.database import Database
 from pecia_jobs.expressions import Now, page_id_of
 from pecia_jobs.model import ASSEMBLY, JobState, Lease, PageResult, PageState
@@ -17,6 +18,8 @@ from pecia_jobs.sweeping import Sweeper, Swept
 __all__ = ["Leases", "Swept"]
 
 UNLIMITED = 2**31 - 1
+# Times a claim looks again where others were quicker, before it says that there is nothing.
+_MISSES = 3
 
 
 class Leases:
@@ -46,21 +49,16 @@ class Leases:
     async def claim(self, worker: str, n: int) -> list[Lease]:
         """At most `n` pages, leased to `worker`; fewer or none where no more are due or may run."""
         leases: list[Lease] = []
-        while len(leases) < n and await self._anything():
-            found = await self._database.changing(
-                partial(
-                    claiming.claimed,
-                    worker=worker,
-                    n=n - len(leases),
-                    lease_s=self.lease_s,
-                    unset=self._unset,
-                )
-            )
-            leases += [lease for lease, _ in found]
-            if queued := {lease.job_id for lease, state in found if state == JobState.QUEUED}:
-                await self._database.changing(partial(outcomes.start, job_ids=queued))
-            if not found:
+        misses = 0
+        while len(leases) < n and misses < _MISSES:
+            claim = Claim(worker, n - len(leases), self.lease_s, self._unset)
+            found = await claiming.claimed(self._database, claim)
+            if found is None:
                 break
+            misses += not found
+            leases += [Lease(*row[:5]) for row in found]
+            if queued := {row.job_id for row in found if row.job_state == JobState.QUEUED}:
+                await self._database.changing(partial(outcomes.start, job_ids=queued))
         return leases
 
     async def beat(self, worker: str, tokens: Iterable[str]) -> set[str]:
@@ -138,12 +136,6 @@ class Leases:
     async def sweep(self) -> Swept:
         """Do what is due for everybody: lapsed leases, retries, jobs whose time has come. Any worker may."""
         return await self._sweeper.sweep()
-
-    async def _anything(self) -> bool:
-        if not self._database.sqlite:
-            return True
-        # On SQLite even an empty claim would keep all others from writing: look first.
-        return await self._database.reading(lambda connection: claiming.any_due(connection, self._unset))
 
 
 def _ours(tokens: Iterable[str]) -> set[str]:
