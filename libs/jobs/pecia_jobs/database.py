@@ -114,6 +114,12 @@ class Database:
         """Bring the tables up to date. Several processes may do it at once: one does, the others wait."""
         await self.changing(self._migrated)
 
+    @property
+    def folder(self) -> Path | None:
+        """Where the SQLite file lies, which everybody shares; None = somewhere behind a server."""
+        file = self._writer.url.database if self.sqlite else None
+        return Path(file).parent if file and file != ":memory:" else None
+
     async def close(self) -> None:
         """Hang up."""
         await self._writer.dispose()

@@ -123,11 +123,10 @@ class WebhookSettings(PostSettings):
         "tenant's own are derived. To replace one, put a new one in front and take the old one away when its "
         "receivers know the new. The gateway and all workers need the same. Empty = the keys file.",
     )
-    keys_file: Path = Field(
-        default_factory=lambda: state_folder() / "webhook.keys",
-        json_schema_extra={"default_text": f"`{_STATE}/webhook.keys`"},
-        description="File with the same, one on a line, newest first. With SQLite it is made where it is not "
-        "there; services on several machines need it from you.",
+    keys_file: Path | None = Field(
+        None,
+        description="File with the same, one on a line, newest first. Empty = `webhook.keys` beside the "
+        "SQLite file, which is made where it is not there; with PostgreSQL there is none.",
     )
     poll_s: float = Field(1.0, gt=0, description="Seconds between looks for messages that are due.")
     per_receiver: int = Field(

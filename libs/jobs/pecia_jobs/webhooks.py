@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pecia_core.errors import Unavailable
+from pecia_core.errors import InvalidRequest
 from standardwebhooks import Webhook
 
 from pecia_jobs.model import Job, JobState
@@ -55,12 +55,12 @@ class Signer:
         """What a tenant checks signatures with, newest first; tells nothing about other tenants' secrets.
 
         Raises:
-            Unavailable: there is no key.
+            InvalidRequest: `webhooks_off`, there is no key.
         """
         if not self._keys:
-            raise Unavailable(
-                "Webhooks cannot be signed here: set PECIA_WEBHOOKS__SIGNING_KEYS for the gateway and the "
-                "workers.",
+            raise InvalidRequest(
+                "Webhooks cannot be signed here, so there are none: its operator has to set "
+                "PECIA_WEBHOOKS__SIGNING_KEYS for the gateway and the workers.",
                 code="webhooks_off",
             )
         return [_secret(key, tenant) for key in self._keys]
@@ -75,7 +75,7 @@ class Signer:
             now: seconds since 1970, of this try.
 
         Raises:
-            Unavailable: there is no key.
+            InvalidRequest: `webhooks_off`, there is no key.
         """
         at, text = datetime.fromtimestamp(int(now), UTC), body.decode()
         signatures = [Webhook(secret).sign(message_id, at, text) for secret in self.secrets(tenant)]
@@ -86,24 +86,26 @@ class Signer:
         }
 
 
-def signing_keys(settings: WebhookSettings, *, make: bool) -> tuple[str, ...]:
+def signing_keys(settings: WebhookSettings, folder: Path | None) -> tuple[str, ...]:
     """The keys of this installation, newest first: from the settings, else from the keys file. Blocking.
 
     Args:
         settings: where to look.
-        make: make the file with one key where there is none. Only for services that share the file: two
-            that do not would each sign with a key of their own.
+        folder: what all services share, where they share one: the file is there unless the settings say
+            otherwise, and is made where it is not. None = nothing is made: services that share no file
+            would each sign with a key of their own.
 
     Raises:
         OSError: the file cannot be read or made.
     """
     if settings.signing_keys:
         return settings.signing_keys
-    if make:
-        _make(settings.keys_file)
-    elif not settings.keys_file.exists():
+    file = settings.keys_file or (folder / "webhook.keys" if folder else None)
+    if file is None:
         return ()
-    lines = (line.strip() for line in settings.keys_file.read_text().splitlines())
+    if folder is not None:
+        _make(file)
+    lines = (line.strip() for line in file.read_text().splitlines())
     return tuple(line for line in lines if line and not line.startswith("#"))
 
 

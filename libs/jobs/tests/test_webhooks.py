@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from openai import InvalidWebhookSignatureError, OpenAI
-from pecia_core.errors import Unavailable
+from pecia_core.errors import InvalidRequest
 from pecia_core.vocabulary import Priority
 from pecia_jobs.model import Job, JobOptions, JobState
 from pecia_jobs.settings import WebhookSettings
@@ -109,7 +109,7 @@ def test_without_a_key_nothing_is_signed() -> None:
     """And it is said what to do."""
     signer = Signer([])
     assert not signer.ready
-    with pytest.raises(Unavailable, match="PECIA_WEBHOOKS__SIGNING_KEYS") as caught:
+    with pytest.raises(InvalidRequest, match="PECIA_WEBHOOKS__SIGNING_KEYS") as caught:
         signer.secrets("acme")
     assert caught.value.code == "webhooks_off"
 
@@ -123,23 +123,30 @@ def test_short_keys_are_refused() -> None:
 
 def test_keys_are_made_once(tmp_path: Path) -> None:
     """A gateway and a worker that start together have the same; nobody else may read it."""
-    settings = WebhookSettings(keys_file=tmp_path / "deep" / "webhook.keys")
-    assert signing_keys(settings, make=False) == ()
+    settings, folder = WebhookSettings(), tmp_path / "deep"
     with ThreadPoolExecutor(8) as threads:
-        made = list(threads.map(lambda _: signing_keys(settings, make=True), range(16)))
+        made = list(threads.map(lambda _: signing_keys(settings, folder), range(16)))
     assert len(set(made)) == 1
     assert Signer(made[0]).ready
-    assert stat.S_IMODE(settings.keys_file.stat().st_mode) == 0o600
-    assert [path.name for path in settings.keys_file.parent.iterdir()] == ["webhook.keys"]
+    (file,) = folder.iterdir()
+    assert (file.name, stat.S_IMODE(file.stat().st_mode)) == ("webhook.keys", 0o600)
+
+
+def test_keys_are_not_made_where_nothing_is_shared(tmp_path: Path) -> None:
+    """Each machine would have its own; and a file that is named and missing is a mistake to be told."""
+    assert signing_keys(WebhookSettings(), None) == ()
+    with pytest.raises(FileNotFoundError):
+        signing_keys(WebhookSettings(keys_file=tmp_path / "webhook.keys"), None)
 
 
 def test_keys_in_settings_and_in_the_file(tmp_path: Path) -> None:
     """Settings win; the file has one on a line, newest first; neither shows in a log."""
     file = tmp_path / "webhook.keys"
     file.write_text(f"# ours\n{_NEW}\n\n  {_OLD}  \n")
-    assert signing_keys(WebhookSettings(keys_file=file), make=False) == (_NEW, _OLD)
+    assert signing_keys(WebhookSettings(keys_file=file), None) == (_NEW, _OLD)
+    assert signing_keys(WebhookSettings(), tmp_path) == (_NEW, _OLD)
     settings = WebhookSettings.model_validate({"keys_file": file, "signing_keys": f"{_OLD}, {_NEW}"})
-    assert signing_keys(settings, make=True) == (_OLD, _NEW)
+    assert signing_keys(settings, tmp_path) == (_OLD, _NEW)
     assert _OLD not in repr(settings)
 
 

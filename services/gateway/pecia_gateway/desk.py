@@ -4,6 +4,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from time import monotonic
+from typing import TypeVar
 
 from pecia_core.errors import NotFound, PeciaError, Unavailable
 from pecia_jobs.blobs import open_blobs
@@ -12,11 +13,13 @@ from pecia_jobs.retention import Limits
 from pecia_jobs.service import JobService
 from pecia_jobs.store import Counts, Store
 
+from pecia_gateway.outside import Outside
 from pecia_gateway.places import Places
 from pecia_gateway.settings import JobSettings, Settings
 
 _log = logging.getLogger(__name__)
 _MIB = 1 << 20
+_Part = TypeVar("_Part")
 _HOUR_S = 3600.0
 # Seconds a request waits for a database that is away: its caller is told, and comes back.
 _PATIENCE_S = 5.0
@@ -27,9 +30,10 @@ _PROBE_S = 1.0
 class Desk:
     """Where jobs are handed in and asked for."""
 
-    def __init__(self, service: JobService | None, settings: JobSettings) -> None:
-        """Nobody is there yet. `service` None = there is no place for jobs."""
+    def __init__(self, service: JobService | None, outside: Outside | None, settings: JobSettings) -> None:
+        """Nobody is there yet. `service` and `outside` None = there is no place for jobs."""
         self._service = service
+        self._outside = outside
         self._settings = settings
         self._counts = Counts(0, 0, 0)
         self._counted_at = -_PROBE_S
@@ -44,14 +48,12 @@ class Desk:
             NotFound: they are switched off here.
             Unavailable: there is no place for them.
         """
-        if not self._settings.enabled:
-            raise NotFound("This service takes no jobs: its operator has switched them off.")
-        if self._service is None:
-            raise Unavailable(
-                "There is no place for the job database: its operator finds the reason in the log.",
-                code="store_unavailable",
-            )
-        return self._service
+        return self._there(self._service)
+
+    @property
+    def outside(self) -> Outside:
+        """Who is told of jobs, and who answers. Raises as `service`."""
+        return self._there(self._outside)
 
     async def counts(self) -> Counts:
         """How much is going on, as known a second ago; as last known while the database is away."""
@@ -62,6 +64,16 @@ class Desk:
                     self._counts = await self.service.counts()
         return self._counts
 
+    def _there(self, part: _Part | None) -> _Part:
+        if not self._settings.enabled:
+            raise NotFound("This service takes no jobs: its operator has switched them off.")
+        if part is None:
+            raise Unavailable(
+                "There is no place for the job database: its operator finds the reason in the log.",
+                code="store_unavailable",
+            )
+        return part
+
 
 class JobStores:
     """The database and the blobs behind a desk, for as long as the gateway runs."""
@@ -70,7 +82,8 @@ class JobStores:
         """Connect to nothing yet."""
         self._database = _database(settings)
         self._service = _service(settings, self._database) if self._database else None
-        self.desk = Desk(self._service, settings.jobs)
+        outside = Outside(self._database, settings) if self._database else None
+        self.desk = Desk(self._service, outside, settings.jobs)
         self._preparing: asyncio.Task[None] | None = None
 
     def open(self) -> None:

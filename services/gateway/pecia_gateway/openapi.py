@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from pecia_gateway.schemas.deliveries import Decision
 from pecia_gateway.schemas.jobs import JobForm, PdfForm
 from pecia_gateway.schemas.ocr import OcrForm
 from pecia_gateway.schemas.openai import ChatCompletionRequest, CompletionRequest
@@ -16,8 +17,8 @@ made with `POST /v1/jobs`, read page by page, followed and fetched when it suits
 Errors have one shape everywhere, `{"error": {message, type, param, code}, "detail": message}`, and
 every answer has an `x-request-id`, under which the logs tell what happened.
 """
-_BODIES = (ChatCompletionRequest, CompletionRequest, OcrForm, JobForm, PdfForm)
-_OPEN = ("/live", "/ready", "/health", "/metrics", "/v1/capacity")
+_BODIES = (ChatCompletionRequest, CompletionRequest, OcrForm, JobForm, PdfForm, Decision)
+_OPEN = ("/live", "/ready", "/health", "/metrics", "/v1/capacity", "/v1/reviews/{review_id}")
 
 
 class DocumentedApi(FastAPI):

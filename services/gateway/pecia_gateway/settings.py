@@ -189,6 +189,7 @@ class Settings(BaseSettings):
     database: of_jobs.DatabaseSettings = Field(default_factory=of_jobs.DatabaseSettings)
     blobs: of_jobs.BlobSettings = Field(default_factory=of_jobs.BlobSettings)
     webhooks: of_jobs.WebhookSettings = Field(default_factory=of_jobs.WebhookSettings)
+    review: of_jobs.ReviewSettings = Field(default_factory=of_jobs.ReviewSettings)
     models: ModelSettings = Field(default_factory=ModelSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)

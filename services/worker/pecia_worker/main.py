@@ -27,6 +27,7 @@ from pecia_worker.documents import Documents
 from pecia_worker.health import Health
 from pecia_worker.housekeeping import Housekeeping
 from pecia_worker.metrics import Metrics
+from pecia_worker.outgoing import Outgoing
 from pecia_worker.page import Desk, read_page
 from pecia_worker.patience import Draining, Patience
 from pecia_worker.purging import Purge
@@ -79,7 +80,10 @@ class Worker:
             folder=settings.worker.folder,
         )
         self._room = Room(world.client, settings.worker.max_concurrency)
-        self._runner = Runner(_name(settings.worker), leases, self._tasks(), self._room.pages, self.metrics)
+        name = _name(settings.worker)
+        self._runner = Runner(name, leases, self._tasks(), self._room.pages, self.metrics)
+        self._outgoing = Outgoing(world.database, settings.webhooks, settings.review)
+        self._dispatcher = self._outgoing.dispatcher(self.metrics.registry, name)
         self._housekeeping = self._keeper(leases)
         self.health = Health(
             store=self._store,
@@ -103,6 +107,8 @@ class Worker:
         try:
             await self._prepare()
             async with asyncio.TaskGroup() as group:
+                # Ends by itself when it has ended what is on its way.
+                group.create_task(self._dispatcher.run(self._stopping))
                 beside = [group.create_task(part) for part in (self._room.watch(), self._housekeeping.run())]
                 await self._runner.run(self._pace())
                 for task in beside:
@@ -110,6 +116,7 @@ class Worker:
         except Draining:
             pass  # before there was anything to do
         finally:
+            self._outgoing.close()
             await self._documents.close()
             await self._renderer.close()
 

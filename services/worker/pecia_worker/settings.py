@@ -8,7 +8,7 @@ from pathlib import Path
 from pecia_core.pdf import RenderLimits
 from pecia_core.settings import SeedNames
 from pecia_dispatch.settings import OcrSettings
-from pecia_jobs.settings import BlobSettings, DatabaseSettings, JobSettings
+from pecia_jobs.settings import BlobSettings, DatabaseSettings, JobSettings, ReviewSettings, WebhookSettings
 from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -140,6 +140,8 @@ class Settings(BaseSettings):
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     blobs: BlobSettings = Field(default_factory=BlobSettings)
     jobs: JobSettings = Field(default_factory=JobSettings)
+    webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
+    review: ReviewSettings = Field(default_factory=ReviewSettings)
     health: HealthSettings = Field(default_factory=HealthSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 

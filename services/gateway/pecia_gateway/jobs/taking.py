@@ -93,6 +93,7 @@ async def _ordered(arrived: _Arrived, key: str, visit: Visit) -> NewJob:
     asked = wanted(arrived.form.fields, settings.models.default_model, settings.pdf.dpi, time())
     if asked.webhook_url:
         check_receiver(asked.webhook_url, settings.webhooks, param="webhook_url")
+        gateway.desk.outside.check_signing()
     await _check_model(asked, gateway)
     count = await _count(arrived, kind, asked, gateway)
     filename = _name(arrived.form.head)
