@@ -71,13 +71,6 @@ class Receiver:
             self.open -= 1
             writer.close()
 
-    async def wait(self, count: int, within_s: float = 20.0) -> list[Got]:
-        """So many messages."""
-        async with asyncio.timeout(within_s):
-            while len(self.got) < count:
-                await asyncio.sleep(0.01)
-        return self.got
-
 
 async def _read(reader: asyncio.StreamReader) -> Got:
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
@@ -199,7 +192,7 @@ async def until(database: Database, job: Job, status: str, within_s: float = 20.
 
 
 async def tried(database: Database, job: Job, attempts: int, within_s: float = 20.0) -> Any:
-    """The delivery of a job, once so many tries have been made and the last one has ended."""
+    """The delivery of a job, once so many tries have failed."""
     ended_tries = select(outbox.c.attempts).where(outbox.c.job_id == job.id, outbox.c.lease_token.is_(None))
     async with asyncio.timeout(within_s):
         while True:
