@@ -119,11 +119,13 @@ async def test_what_never_arrives_is_given_up(store: Store, leases: Leases, outb
 
 
 async def test_the_receiver_may_say_when(store: Store, leases: Leases, outbox: Outbox) -> None:
-    """Its Retry-After counts, within six hours."""
+    """Its Retry-After counts, within six hours; "at once" is no way to use up all tries."""
     await store.create(sample_job(webhook_url=HOOK))
     await run(store, leases)
     (delivery,) = await outbox.claim("w1", 9)
     await outbox.failed(delivery, 429, "Slowly.", retry_after=0)
+    assert await outbox.claim("w1", 9) == []
+    await _make_due(store)
     (again,) = await outbox.claim("w1", 9)
     assert not await outbox.failed(delivery, 429, "Late.")
     await outbox.failed(again, 429, "Slowly.", retry_after=1e9)
