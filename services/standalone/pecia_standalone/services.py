@@ -88,7 +88,8 @@ def services(settings: Settings) -> list[Service]:
 def _jobs_environment(settings: Settings) -> dict[str, str]:
     """Where jobs live, the same for whoever takes them in and whoever does them."""
     database = settings.database_url or f"sqlite:///{settings.jobs.absolute() / 'jobs.sqlite3'}"
-    environment = {"PECIA_DATABASE__URL": database}
+    keys = settings.webhook_keys or settings.jobs / "webhook.keys"
+    environment = {"PECIA_DATABASE__URL": database, "PECIA_WEBHOOKS__KEYS_FILE": str(keys.absolute())}
     if not settings.bucket or settings.blobs_url:
         environment["PECIA_BLOBS__URL"] = settings.blobs_url or str(settings.jobs.absolute() / "blobs")
     return environment

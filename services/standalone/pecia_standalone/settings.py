@@ -68,6 +68,11 @@ class Settings(BaseSettings):
         description="Another place of documents and results; empty = a folder in that folder, unless "
         "CF_R2_BUCKET_NAME names a bucket.",
     )
+    webhook_keys: Path | None = Field(
+        None,
+        validation_alias=AliasChoices("PECIA_WEBHOOKS__KEYS_FILE"),
+        description="Another file of keys that sign webhooks; empty = one in that folder.",
+    )
     bucket: str = Field(
         "",
         validation_alias=AliasChoices("PECIA_BLOBS__BUCKET", "CF_R2_BUCKET_NAME"),

@@ -40,6 +40,7 @@ def test_the_gateway_and_the_worker_see_the_same_jobs(
         f"{settings.jobs}/blobs",
     ]
     assert [worker.environment[name] for name in names] == [gateway.environment[name] for name in names]
+    assert gateway.environment["PECIA_WEBHOOKS__KEYS_FILE"] == f"{settings.jobs}/webhook.keys"
     monkeypatch.setenv("DATABASE_URL", "postgresql://there/jobs")
     monkeypatch.setenv("CF_R2_BUCKET_NAME", "scans")
     _, gateway, _, _ = services(Settings())

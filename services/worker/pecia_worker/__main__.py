@@ -1,21 +1,29 @@
-"""`python -m pecia_worker`: claims pages of jobs and has them read, until told to stop."""
+"""`python -m pecia_worker`: claims pages of jobs and has them read, until told to stop.
+
+`python -m pecia_worker requeue` puts documents back into the list of another backend.
+"""
 
 import asyncio
+import sys
 
 from pecia_core.memory import keep_freed_memory
 from pecia_core.telemetry import configure_logging
 
+from pecia_worker.intake import requeue
 from pecia_worker.main import run
 from pecia_worker.settings import Settings
 
 
-def main() -> None:
-    """Work as the settings say."""
-    keep_freed_memory()
+def main(arguments: list[str]) -> int:
+    """Work as the settings say; gives the exit status."""
     settings = Settings()
     configure_logging("worker", settings.telemetry.log_level)
+    if arguments[:1] == ["requeue"]:
+        return requeue.main(arguments[1:], settings.queue())
+    keep_freed_memory()
     asyncio.run(run(settings))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

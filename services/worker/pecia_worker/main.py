@@ -18,6 +18,7 @@ from pecia_jobs.blobs import Blobs, open_blobs
 from pecia_jobs.database import Database, open_database
 from pecia_jobs.leases import UNLIMITED, Leases
 from pecia_jobs.retention import Limits, Retention
+from pecia_jobs.reviews import Reviews
 from pecia_jobs.settings import JobSettings
 from pecia_jobs.store import Store
 from prometheus_client import CollectorRegistry
@@ -26,6 +27,7 @@ from pecia_worker.assembly import Assembler
 from pecia_worker.documents import Documents
 from pecia_worker.health import Health
 from pecia_worker.housekeeping import Housekeeping
+from pecia_worker.intake import IntakeParts, Shop, build_intake
 from pecia_worker.metrics import Metrics
 from pecia_worker.outgoing import Outgoing
 from pecia_worker.page import Desk, read_page
@@ -40,6 +42,8 @@ from pecia_worker.specs import Specs
 _log = logging.getLogger(__name__)
 # Seconds the health server has for answers under way when all else has ended.
 _GOODBYE_S = 1
+# Seconds that deliveries and the intake have to end what is under way when the last page has ended.
+_PARTING_S = 15.0
 _MIB = 1024 * 1024
 _HOUR_S = 3600.0
 
@@ -61,6 +65,7 @@ class Worker:
         self._settings = settings
         self._world = world
         self._stopping = asyncio.Event()
+        self._drained = asyncio.Event()
         self._has_tables = False
         self.metrics = Metrics(CollectorRegistry())
         self._patience = Patience(self.metrics, settings.worker.patience_s, self._stopping)
@@ -82,7 +87,8 @@ class Worker:
         self._room = Room(world.client, settings.worker.max_concurrency)
         name = _name(settings.worker)
         self._runner = Runner(name, leases, self._tasks(), self._room.pages, self.metrics)
-        self._outgoing = Outgoing(world.database, settings.webhooks, settings.review)
+        self._intake = self._intake_parts()
+        self._outgoing = Outgoing(settings, world.database, self._intake)
         self._dispatcher = self._outgoing.dispatcher(self.metrics.registry, name)
         self._housekeeping = self._keeper(leases)
         self.health = Health(
@@ -107,18 +113,33 @@ class Worker:
         try:
             await self._prepare()
             async with asyncio.TaskGroup() as group:
-                # Ends by itself when it has ended what is on its way.
-                group.create_task(self._dispatcher.run(self._stopping))
-                beside = [group.create_task(part) for part in (self._room.watch(), self._housekeeping.run())]
+                endless = [group.create_task(part) for part in (self._room.watch(), self._housekeeping.run())]
+                beside = [group.create_task(self._dispatcher.run(self._drained))]
+                if self._intake:
+                    beside.append(group.create_task(self._intake.intake.run(self._stopping)))
                 await self._runner.run(self._pace())
-                for task in beside:
+                self._drained.set()
+                await asyncio.wait(beside, timeout=_PARTING_S)
+                for task in (*endless, *beside):
                     task.cancel()
         except Draining:
             pass  # before there was anything to do
         finally:
-            self._outgoing.close()
-            await self._documents.close()
-            await self._renderer.close()
+            await self._close()
+
+    async def _close(self) -> None:
+        self._outgoing.close()
+        if self._intake:
+            await self._intake.close()
+        await self._documents.close()
+        await self._renderer.close()
+
+    def _intake_parts(self) -> IntakeParts | None:
+        if not self._settings.has_queue:
+            return None
+        reviews = Reviews(self._world.database) if self._settings.review.api_url else None
+        shop = Shop(self._world.database, self._store, self._world.blobs, self._renderer, reviews)
+        return build_intake(self._settings.queue(), shop)
 
     async def _prepare(self) -> None:
         """Bring the tables up to date, once the database is there."""

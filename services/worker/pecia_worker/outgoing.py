@@ -1,61 +1,66 @@
-"""Everything a worker tells others, put together: webhooks, reviews, and what else it is given ways for."""
+"""All that leaves a worker: webhooks, questions to people, and what the queue of another backend is told."""
 
 import logging
-from collections.abc import Mapping
-from pathlib import Path
+from contextlib import ExitStack
 
 from pecia_fetch import Poster
 from pecia_jobs.database import Database
+from pecia_jobs.ending import WEBHOOK
 from pecia_jobs.outbox import Outbox
-from pecia_jobs.reviews import REVIEW, Reviews
-from pecia_jobs.settings import ReviewSettings, WebhookSettings
+from pecia_jobs.reviews import REVIEW, VERDICT, Reviews
+from pecia_jobs.settings import WebhookSettings
 from pecia_jobs.webhooks import Signer, signing_keys
 from prometheus_client import CollectorRegistry
 
 from pecia_worker.delivery import DeliveryMetrics, Dispatcher, Send, WebhookSender
+from pecia_worker.intake import IntakeParts
+from pecia_worker.intake.making import PUBLISH
 from pecia_worker.review import ReviewSender, review_poster
+from pecia_worker.settings import Settings
 
 _log = logging.getLogger(__name__)
 
 
 class Outgoing:
-    """The ways out of one worker, and the connections behind them."""
+    """The ways out this worker has; other kinds of deliveries are left to other workers."""
 
-    def __init__(self, database: Database, webhooks: WebhookSettings, review: ReviewSettings) -> None:
-        """Read the signing keys, or make one where one machine is all there is; connect to nothing.
-
-        Raises:
-            ValueError: a signing key is too short.
-        """
+    def __init__(self, settings: Settings, database: Database, intake: IntakeParts | None) -> None:
+        """Connect to nobody yet."""
+        self._settings = settings
         self._database = database
-        self._settings = webhooks
-        self._poster = Poster(webhooks)
-        self.ways: dict[str, Send] = {
-            "webhook": WebhookSender(Signer(_keys(webhooks, database.folder)), self._poster).send
-        }
-        self._reviewer: Poster | None = None
-        if review.api_url:
-            self._reviewer = review_poster(review, webhooks.timeout_s)
-            self.ways[REVIEW] = ReviewSender(Reviews(database), review, self._reviewer).send
+        self._closing = ExitStack()
+        self._ways: dict[str, Send] = {WEBHOOK: self._webhook()}
+        if settings.review.api_url:
+            self._ways[REVIEW] = self._review()
+        if intake:
+            self._ways |= {PUBLISH: intake.finisher.send, VERDICT: intake.finisher.decided}
 
-    def dispatcher(
-        self, registry: CollectorRegistry, worker: str, more: Mapping[str, Send] | None = None
-    ) -> Dispatcher:
-        """Who sees to it all; `more` = ways for other kinds."""
-        ways = self.ways | dict(more or {})
+    def dispatcher(self, registry: CollectorRegistry, worker: str) -> Dispatcher:
+        """What sends everything. `worker` = this one's name in the database."""
         outbox, metrics = Outbox(self._database), DeliveryMetrics(registry)
-        return Dispatcher(outbox, ways, self._settings, metrics, worker)
+        return Dispatcher(outbox, self._ways, self._settings.webhooks, metrics, worker)
 
     def close(self) -> None:
         """Send nothing any more."""
-        self._poster.close()
-        if self._reviewer is not None:
-            self._reviewer.close()
+        self._closing.close()
+
+    def _webhook(self) -> Send:
+        poster = Poster(self._settings.webhooks)
+        self._closing.callback(poster.close)
+        signer = Signer(_keys(self._settings.webhooks, make=self._database.sqlite))
+        return WebhookSender(signer, poster).send
+
+    def _review(self) -> Send:
+        poster = review_poster(self._settings.review, self._settings.webhooks.timeout_s)
+        self._closing.callback(poster.close)
+        return ReviewSender(Reviews(self._database), self._settings.review, poster).send
 
 
-def _keys(settings: WebhookSettings, folder: Path | None) -> tuple[str, ...]:
+def _keys(settings: WebhookSettings, *, make: bool) -> tuple[str, ...]:
     try:
-        return signing_keys(settings, folder)
-    except OSError:
-        _log.exception("The file of signing keys cannot be used; no webhook can be sent")
+        return signing_keys(settings, make=make)
+    except OSError as error:
+        _log.error(
+            "the file of signing keys cannot be used: webhooks wait", extra={"reason": type(error).__name__}
+        )
         return ()

@@ -8,9 +8,23 @@ from pathlib import Path
 from pecia_core.pdf import RenderLimits
 from pecia_core.settings import SeedNames
 from pecia_dispatch.settings import OcrSettings
-from pecia_jobs.settings import BlobSettings, DatabaseSettings, JobSettings, ReviewSettings, WebhookSettings
+from pecia_jobs.settings import (
+    BlobSettings,
+    DatabaseSettings,
+    JobSettings,
+    ReviewSettings,
+    WebhookSettings,
+)
 from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from pecia_worker.intake_settings import (
+    DocumentsSettings,
+    IntakeGroups,
+    IntakeSettings,
+    OriginalsSettings,
+    RedisSettings,
+)
 
 _MIB = 1024 * 1024
 
@@ -142,8 +156,23 @@ class Settings(BaseSettings):
     jobs: JobSettings = Field(default_factory=JobSettings)
     webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
     review: ReviewSettings = Field(default_factory=ReviewSettings)
+    redis: RedisSettings = Field(default_factory=RedisSettings)
+    intake: IntakeSettings = Field(default_factory=IntakeSettings)
+    originals: OriginalsSettings = Field(default_factory=OriginalsSettings)
+    documents: DocumentsSettings = Field(default_factory=DocumentsSettings)
     health: HealthSettings = Field(default_factory=HealthSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
+
+    def queue(self) -> IntakeGroups:
+        """Of the queue of another backend."""
+        return IntakeGroups(
+            redis=self.redis, intake=self.intake, originals=self.originals, documents=self.documents
+        )
+
+    @property
+    def has_queue(self) -> bool:
+        """Whether ids are taken from it."""
+        return bool(self.redis.url) and self.intake.enabled
 
     @classmethod
     def settings_customise_sources(

@@ -68,6 +68,13 @@ class Owner:
         return (await self.blobs.get(result_key(job.tenant, job.id, name))).decode()
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for something to happen."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - others make it happen
+            await asyncio.sleep(0.02)
+
+
 @asynccontextmanager
 async def working(settings: Settings, world: World) -> AsyncIterator[Worker]:
     """A worker beside the test; at the end it is told to stop."""

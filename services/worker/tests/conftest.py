@@ -10,7 +10,7 @@ from pecia_dispatch.settings import OcrSettings
 from pecia_dispatch.testing import ScriptedOcr, serving
 from pecia_jobs.blobs import Blobs, open_blobs
 from pecia_jobs.database import Database
-from pecia_jobs.settings import BlobSettings, DatabaseSettings, JobSettings
+from pecia_jobs.settings import BlobSettings, DatabaseSettings, JobSettings, WebhookSettings
 from pecia_jobs.store import Store
 from pecia_jobs.testing import NoPostgres, PostgresServer, postgres, sqlite_url
 from pecia_worker.main import World
@@ -85,6 +85,9 @@ def settings(database_url: str, tmp_path: Path, target: str) -> Settings:
         database=DatabaseSettings(url=database_url),
         blobs=BlobSettings(url=str(tmp_path / "blobs")),
         jobs=JobSettings(lease_s=20.0),
+        webhooks=WebhookSettings(
+            signing_keys=("k" * 32,), allow_http=True, allowed_private_hosts=("127.0.0.1",)
+        ),
         health=HealthSettings(host="127.0.0.1", port=0),
     )
 

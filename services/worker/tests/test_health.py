@@ -99,7 +99,7 @@ def test_former_names_set_what_they_always_did(monkeypatch: pytest.MonkeyPatch) 
     assert settings.ocr.timeout_s == 77
     jobs = settings.jobs
     assert (jobs.max_storage_mb, jobs.max_count, jobs.max_age_hours) == (10, 11, 12)
-    assert settings.database.address == "postgresql+asyncpg://there/jobs"
+    assert settings.database.place == "postgresql://there/jobs"
     assert settings.health.port == 8080
 
 

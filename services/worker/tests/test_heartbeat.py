@@ -1,7 +1,7 @@
 """What keeps leases alive, and what stops the work on those that are lost: with real leases."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -25,12 +25,13 @@ class SlowLeases(Leases):
         self.answer = asyncio.Event()
         self.silent = False
 
-    async def beat(self, worker: str, tokens: Collection[str]) -> set[str]:
+    async def beat(self, worker: str, tokens: Iterable[str]) -> set[str]:
         """Decides what holds, then takes its time to say so."""
-        self.asked.append(frozenset(tokens))
+        sent = frozenset(tokens)
+        self.asked.append(sent)
         if self.silent:
             raise Unavailable("The job database does not answer.", code="store_unavailable")
-        holds = await super().beat(worker, tokens)
+        holds = await super().beat(worker, sent)
         await self.answer.wait()
         return holds
 

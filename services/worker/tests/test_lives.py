@@ -13,14 +13,7 @@ from pecia_jobs.leases import Leases
 from pecia_jobs.model import JobState, PageState
 from pecia_worker.main import World
 from pecia_worker.settings import Settings
-from pecia_worker.testing import TENANT, Owner, scanned, worker_process, working
-
-
-async def until(condition: object) -> None:
-    """Wait for something to happen."""
-    async with asyncio.timeout(60):
-        while not condition():  # type: ignore[operator]
-            await asyncio.sleep(0.02)
+from pecia_worker.testing import TENANT, Owner, scanned, until, worker_process, working
 
 
 def slowly(_picture: bytes, _asked: RecognizeOptions) -> Script:

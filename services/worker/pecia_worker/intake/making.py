@@ -24,6 +24,8 @@ from pecia_worker.intake.queue import Take
 from pecia_worker.intake_settings import IntakeSettings
 
 _MOST_PAGES = 10_000
+# The delivery that ends a document for the backend it came from.
+PUBLISH = "publish"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class JobMaker:
             # The push decides, not what lay in the bucket when it was fetched.
             idempotency_digest=sha256(key.encode()).hexdigest(),
             reference=take.document_id,
-            notices=("publish",),
+            notices=(PUBLISH,),
         )
 
 
