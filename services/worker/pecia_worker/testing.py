@@ -18,12 +18,14 @@ from pecia_jobs.blobs import Blobs, input_key, result_key
 from pecia_jobs.model import Job, JobOptions, NewJob
 from pecia_jobs.store import Store
 from PIL import Image, ImageDraw
+from pydantic import SecretStr
 
 from pecia_worker.main import Worker, World
 from pecia_worker.settings import Settings
 
 TENANT = "anna"
 PATIENCE_S = 60.0
+_TAKES_PAGES = "the worker takes pages"
 
 
 @dataclass(slots=True)
@@ -102,9 +104,9 @@ async def worker_process(settings: Settings, log: Path) -> AsyncIterator[Process
             stderr=output,
         )
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            while "the worker takes pages" not in log.read_text():  # noqa: ASYNC240, ASYNC110 - a test has time
-                await asyncio.sleep(0.05)
+        await until(lambda: process.returncode is not None or _says(log, _TAKES_PAGES))
+        if process.returncode is not None:
+            raise AssertionError(f"the worker does not start: {log.read_text()[-2000:]}")
         yield process
     finally:
         with suppress(ProcessLookupError):
@@ -112,14 +114,24 @@ async def worker_process(settings: Settings, log: Path) -> AsyncIterator[Process
         await process.wait()
 
 
+def _says(log: Path, words: str) -> bool:
+    return words in log.read_text()
+
+
 def environment(settings: Settings) -> dict[str, str]:
-    """The settings as a process gets them."""
-    groups = settings.model_dump(mode="json", exclude_unset=True)
+    """The settings that were given, as a process gets them, secrets too."""
+    groups = settings.model_dump(exclude_unset=True)
     return {
-        f"PECIA_{group}__{name}".upper(): str(value)
+        f"PECIA_{group}__{name}".upper(): _written(value)
         for group, values in groups.items()
         for name, value in values.items()
     }
+
+
+def _written(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def scanned(pages: int, kind: str = "PDF") -> bytes:
