@@ -28,23 +28,32 @@ async def watched(store: Store, job: Job, *, after: int) -> AsyncGenerator[Seen,
     Raises:
         NotFound: it was deleted.
     """
-    seen = min(max(after, 0), job.seq)
-    yield job, (job.seq if seen == job.seq else None)
+    news = await _news(store, job, min(max(after, 0), job.seq))
+    yield job, (None if news else job.seq)
     while True:
-        try:
-            news = [] if job.seq == seen else await store.pages(job.tenant, job.id, after_seq=seen)
-        except Unavailable:
-            await asyncio.sleep(_QUIET_S)
-            continue
         for page in news:
-            if page.seq <= job.seq:  # what ended since we looked at the job comes with the next look
-                yield page, page.seq
-        if job.seq > seen:
+            yield page, page.seq
+        if news:
             yield job, job.seq
-            seen = job.seq
         if job.state.terminal:
             return
+        seen = job.seq
         job = await _changed(store, job)
+        news = await _news(store, job, seen)
+        if not news:
+            yield job, job.seq
+
+
+async def _news(store: Store, job: Job, seen: int) -> list[JobPage]:
+    """Pages that ended after `seen`. What ended since the job was looked at comes with the next look."""
+    while job.seq > seen:
+        try:
+            pages = await store.pages(job.tenant, job.id, after_seq=seen)
+        except Unavailable:
+            await asyncio.sleep(_QUIET_S)
+        else:
+            return [page for page in pages if page.seq <= job.seq]
+    return []
 
 
 async def _changed(store: Store, job: Job) -> Job:

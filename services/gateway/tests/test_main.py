@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,9 +30,10 @@ async def process(target: str, **environment: str) -> AsyncIterator[tuple[Proces
     """The gateway in a process of its own, once it answers."""
     port = free_port()
     known = {"PECIA_HTTP__HOST": "127.0.0.1", "PECIA_HTTP__PORT": str(port), "PECIA_OCR__TARGET": target}
+    state = tempfile.mkdtemp(prefix="pecia-test-")
     started = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "pecia_gateway"),
-        env={"PATH": os.defpath, **known, **environment},
+        env={"PATH": os.defpath, "XDG_STATE_HOME": state, **known, **environment},
         stderr=PIPE,
     )
     try:
@@ -47,6 +50,7 @@ async def process(target: str, **environment: str) -> AsyncIterator[tuple[Proces
         if started.returncode is None:
             started.kill()
         await started.wait()
+        shutil.rmtree(state, ignore_errors=True)
 
 
 async def test_sigterm_finishes_what_runs_and_exits_zero(chat: Any) -> None:
@@ -62,6 +66,21 @@ async def test_sigterm_finishes_what_runs_and_exits_zero(chat: Any) -> None:
         assert answer.status_code == 200
         assert answer.json()["choices"][0]["message"]["content"] == "hello\nworld"
         async with asyncio.timeout(20):
+            assert await started.wait() == 0
+
+
+async def test_sigterm_lets_those_go_who_follow_a_job(png: bytes) -> None:
+    """They come again elsewhere: a process that is told to stop does not wait for a job of hours."""
+    async with serving(ScriptedOcr()) as target, process(target) as (started, client):
+        async with asyncio.timeout(60):
+            while (answer := await client.post("/jobs", files={"file": ("a.png", png)})).status_code != 200:
+                await asyncio.sleep(0.05)
+            path = f"/jobs/{answer.json()['job_id']}/events"
+            async with client.stream("GET", path) as response:
+                lines = response.aiter_lines()
+                assert await anext(lines) == "id: 1"
+                started.send_signal(signal.SIGTERM)
+                assert "event: job" in [line async for line in lines]
             assert await started.wait() == 0
 
 

@@ -15,7 +15,8 @@ from pecia_gateway.jobs.views import job_view, page_view
 from pecia_gateway.streaming import KEEP_ALIVE, EventStream
 from pecia_gateway.visits import Visit
 
-_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no", "content-type": "text/event-stream"}
+_TYPE = "text/event-stream; charset=utf-8"
+_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no", "content-type": _TYPE}
 _MOST_DIGITS = 18
 Seen = tuple[JobPage | Job, int | None]
 
