@@ -9,7 +9,7 @@ TORCH ?= torch==2.13.0
 options = $(foreach name,$(1),$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z)=$($(name))))
 TESTS := $(wildcard libs/*/tests services/*/tests) tests
 
-.PHONY: help up install torch lint type contracts pytest test quality bench-install bench-cpu bench-http bench-soak bench-gpu train-reader protos check-protos docs baseline lock clean
+.PHONY: help up install torch lint type contracts pytest test quality bench-install bench-cpu bench-http bench-soak bench-gpu bench-handover bench-textlayer train-reader protos check-protos docs baseline lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,12 @@ bench-soak: bench-install ## Memory of the service over PAGES or MINUTES: benchm
 
 bench-gpu: install torch ## DeepSeek-OCR on this machine's GPU, or small on its CPU: benchmarks/results/gpu.md; ARGS=--help teaches
 	$(BIN)/python -m benchmarks.gpu $(call options,ONLY ROUNDS SECONDS SMALL) $(ARGS)
+
+bench-handover: install ## What a drawn page costs to pack and carry, and what it loses: benchmarks/results/handover.md
+	$(BIN)/python -m benchmarks.handover $(DATA) $(call options,ROUNDS) $(ARGS)
+
+bench-textlayer: install ## Which pages of the PDFs under DATA have a text layer to trust: benchmarks/results/textlayer.md
+	$(BIN)/python -m benchmarks.textlayer $(DATA) $(ARGS)
 
 bench-install: install
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/bench.txt

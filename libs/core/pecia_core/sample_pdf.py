@@ -24,7 +24,7 @@ class Parts:
         page: entries of the page's dictionary.
         resources: entries beside the font.
         font: entries of the font's dictionary.
-        more: objects, from number 6 on a document's only page.
+        more: objects, after all others: from number 6 where there is one page.
         catalog: entries of the document's dictionary.
     """
 
@@ -74,4 +74,4 @@ def long_pdf(contents: Sequence[bytes], parts: Parts = Parts()) -> bytes:
         resources = b"/Resources << /Font << /F1 3 0 R >> %s >>" % parts.resources
         about = b"/Type /Page /Parent 2 0 R /Contents %d 0 R %s %s" % (place + 1, resources, parts.page)
         objects += [b"<< %s >>" % about, maker.stream(b"", content)]
-    return maker.document(objects)
+    return maker.document((*objects, *parts.more))
