@@ -37,6 +37,13 @@ def kept(pid: int) -> set[str]:
     return {name for name in mapped | held if "memfd:pdf" in name or name.endswith(".pdf")}
 
 
+def held_here() -> list[str]:
+    """What the descriptors of this process lead to."""
+    # The first look goes through a descriptor of its own, which is gone by the second.
+    links = [link for link in Path("/proc/self/fd").iterdir() if os.path.lexists(link)]
+    return [str(link.readlink()) for link in links]
+
+
 def pids(renderer: PdfRenderer) -> list[int]:
     """Of its children."""
     return [child.pid for child in renderer._children]
@@ -100,7 +107,7 @@ async def test_nothing_of_a_document_stays_behind(renderer: PdfRenderer) -> None
     async with asyncio.timeout(20):
         while any(kept(pid) for pid in pids(renderer)):
             await asyncio.sleep(0.02)
-    assert not [link for link in Path("/proc/self/fd").iterdir() if "memfd:pdf" in os.readlink(link)]
+    assert not any("memfd:pdf" in name for name in held_here())
 
 
 async def test_a_child_cannot_change_the_document(tmp_path: Path) -> None:
@@ -117,7 +124,7 @@ async def test_a_child_cannot_change_the_document(tmp_path: Path) -> None:
                 assert source.descriptor
 
 
-@pytest.mark.parametrize("place", ["/dev/null", "/tmp", "/dev/zero"])
+@pytest.mark.parametrize("place", ["/dev/null", "/", "/dev/zero"])
 async def test_only_plain_files_are_opened(renderer: PdfRenderer, place: str) -> None:
     """A device would never end."""
     with pytest.raises(InvalidDocument, match="plain file"):
