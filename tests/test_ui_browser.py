@@ -255,7 +255,7 @@ async def test_a_long_document_is_read_before_the_eyes(
     """A PDF of three pages too many becomes a job by itself; nobody reloads, and progress and pages come.
 
     The text of a page is there before the end, selectable; another browser with the same address sees it
-    too; the file comes out at the end; a listed job opens, and is deleted behind a second click.
+    too; a page that failed is named and read again; the file comes out at the end.
     """
     await tab.goto(slow_url)
     files = [{"name": "thesis.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 long"}]
@@ -286,8 +286,17 @@ async def test_a_long_document_is_read_before_the_eyes(
     name, text = await downloaded(tab, "Text")
     assert (name, text) == ("thesis.txt", "Bab satu <b>x</b>\n\nBab dua\n\nBab tiga")
 
-    await tab.get_by_role("button", name="Job History").click()
+
+async def test_the_history_opens_and_deletes(jobs: ScriptedJobs, slow_url: str, tab: Page) -> None:
+    """A listed job opens, is in the address with its mode, and is deleted behind a second click."""
+    job_id = jobs.add("letter.pdf", pages=1)
+    await tab.goto(slow_url)
+    await tab.get_by_role("radio", name="Job History").click()
+    await expect(tab.get_by_text("0 of 1 pages")).to_be_visible()
+    jobs.done(job_id, 1)
     await tab.get_by_role("button", name="Open").click()
+    await expect(tab.get_by_text("Processing complete!")).to_be_visible()
+    assert urlsplit(tab.url).query.split("&") == ["mode=history", f"job={job_id}"]
     await tab.get_by_role("button", name="Delete").click()
     await tab.get_by_role("button", name="Yes, delete this job").click()
     await expect(tab.get_by_text("There are no jobs yet.")).to_be_visible()

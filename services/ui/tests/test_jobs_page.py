@@ -60,6 +60,8 @@ def test_a_long_pdf_becomes_a_job_by_itself(gateway: StandIn, jobs: ScriptedJobs
     shows(site, lambda: recognised(site) == "Bab dua")
     jobs.done(job_id, 3, "Bab tiga")
     shows(site, lambda: "Processing complete!" in said(site))
+    site.toggle(key="job-whole").set_value(True).run()
+    assert recognised(site) == "Bab satu\n\nBab dua\n\nBab tiga"
     assert [str(button.proto.label) for button in site.get("download_button")] == ["Markdown", "Text", "JSON"]
 
 
@@ -137,6 +139,7 @@ def test_a_reload_keeps_the_job(gateway: StandIn, jobs: ScriptedJobs, site: AppT
     assert other.segmented_control(key="mode").value == HISTORY
     shows(other, lambda: "1 of 3 pages" in said(other))
     assert recognised(other) == "Zwei"
+    assert other.query_params["mode"] == "history"
     click(other, "history-back")
     assert "job" not in other.query_params
     assert f"open-{job_id}" in keys(other)
@@ -150,6 +153,7 @@ def test_failed_pages_are_named_and_read_again(gateway: StandIn, jobs: ScriptedJ
     jobs.fail(job_id, 2, "The picture is <b>damaged</b>.")
     other = opened(job=job_id)
     shows(other, lambda: "1 page could not be read" in [one.label for one in other.expander])
+    assert "Processing complete, but 1 page is missing." in [one.value for one in other.warning]
     assert "Page 2:" in said(other)
     assert "<b>damaged</b>" in said(other)  # as it was escaped
     assert all(not element.allow_html for element in other.markdown)

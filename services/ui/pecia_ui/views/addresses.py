@@ -4,21 +4,21 @@ import streamlit as st
 
 QUICK, MANUAL, HISTORY = "Quick Process", "Manual Control", "Job History"
 MODES = (QUICK, MANUAL, HISTORY)
+_WORDS = {QUICK: "quick", MANUAL: "manual", HISTORY: "history"}
+_OF_WORD = {word: mode for mode, word in _WORDS.items()}
+_MODE = "mode"
 _JOB = "job"
 
 
 def mode() -> str:
     """The chosen mode; an address that only names a job opens it in the history."""
+    if _MODE not in st.session_state:
+        said = _OF_WORD.get(st.query_params.get(_MODE, ""))
+        st.session_state[_MODE] = said or (HISTORY if job() else QUICK)
     chosen = st.segmented_control(
-        "Mode",
-        MODES,
-        default=HISTORY if job() else QUICK,
-        required=True,
-        key="mode",
-        bind="query-params",
-        on_change=close_job,
-        label_visibility="collapsed",
+        "Mode", MODES, required=True, key=_MODE, on_change=close_job, label_visibility="collapsed"
     )
+    st.query_params[_MODE] = _WORDS[chosen or QUICK]
     return str(chosen)
 
 

@@ -12,6 +12,11 @@ def presentable(markdown: str) -> str:
     return _STREAMLIT_MARKUP.sub(r"\\\1", markdown)
 
 
+def code(text: str) -> str:
+    """Text as a code span; there nothing is markup but its end."""
+    return "`" + " ".join(text.split()).replace("`", "'") + "`"
+
+
 def plain(text: str) -> str:
     """Text that is no Markdown at all, on one line."""
     return re.sub(r"([\\`*_\[\]$:#<>!|~])", r"\\\1", " ".join(text.split()))

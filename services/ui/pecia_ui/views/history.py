@@ -8,7 +8,7 @@ from pecia_ui.client import Gateway
 from pecia_ui.errors import UiError
 from pecia_ui.jobs import STATUSES, Job, JobList
 from pecia_ui.views import addresses, job, result
-from pecia_ui.views.escaping import plain
+from pecia_ui.views.escaping import code, plain
 from pecia_ui.views.times import when
 from pecia_ui.visit import Visit
 
@@ -63,7 +63,7 @@ def _list(visit: Visit, gateway: Gateway, status: str) -> None:
 def _row(one: Job) -> None:
     with st.container(border=True):
         columns = st.columns(_WIDTHS, vertical_alignment="center")
-        columns[0].markdown(f"**{plain(one.filename or one.id)}**  \n`{plain(one.id)}`")
+        columns[0].markdown(f"**{plain(one.filename or one.id)}**  \n{code(one.id)}")
         with columns[1]:
             job.badge(one)
         columns[2].progress(one.progress, text=job.progress_text(one))

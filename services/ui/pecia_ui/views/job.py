@@ -9,7 +9,7 @@ from pecia_ui.client import Gateway
 from pecia_ui.following import Follower, Snapshot
 from pecia_ui.jobs import Job
 from pecia_ui.views import job_actions, job_pages, result
-from pecia_ui.views.escaping import plain
+from pecia_ui.views.escaping import code, plain
 from pecia_ui.views.times import span, when
 from pecia_ui.visit import Visit
 
@@ -94,9 +94,12 @@ def _standing(job: Job) -> None:
         st.caption(f"{job.queue_ahead} pages are before it.")
     if job.error:
         st.error(plain(job.error), icon=":material/error:")
-    if job.has_result:
+    if job.state == "partial":
+        missing = "1 page is" if len(job.failed_pages) == 1 else f"{len(job.failed_pages)} pages are"
+        st.warning(f"Processing complete, but {missing} missing.", icon=":material/warning:")
+    elif job.has_result:
         st.success("Processing complete!", icon=":material/check_circle:")
-    told = [f"Job `{job.id}`", f"made {when(job.created_at)}"]
+    told = [f"Job {code(job.id)}", f"made {when(job.created_at)}"]
     if job.started_at and job.completed_at:
         told.append(f"took {span(job.completed_at - job.started_at)}")
     st.caption(" · ".join(told))

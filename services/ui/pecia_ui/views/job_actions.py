@@ -10,7 +10,7 @@ from pecia_ui.errors import UiError
 from pecia_ui.following import Snapshot
 from pecia_ui.jobs import Job, JobPage
 from pecia_ui.views import addresses
-from pecia_ui.views.escaping import plain
+from pecia_ui.views.escaping import code, plain
 from pecia_ui.visit import Visit
 
 _MOST_FAILED = 20
@@ -59,7 +59,7 @@ def show_failed(visit: Visit, gateway: Gateway, known: Snapshot) -> None:
 def _failed(visit: Visit, gateway: Gateway, job: Job, page: JobPage) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         tries = f", {page.attempts} attempts" if page.attempts > 1 else ""
-        st.markdown(f"**Page {page.number}:** {plain(page.error)} (`{plain(page.error_code)}`{tries})")
+        st.markdown(f"**Page {page.number}:** {plain(page.error)} ({code(page.error_code)}{tries})")
         st.button(
             "Re-run",
             key=f"job-rerun-{page.number}",

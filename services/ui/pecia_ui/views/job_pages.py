@@ -18,6 +18,7 @@ from pecia_ui.visit import Visit
 _NUMBER = "job-page"
 _NEWEST = "job-newest"
 _MOST_RANGES = 12
+_MOST_SHOWN = 1_000_000
 _SOURCES = {"ocr": "read from its picture", "text": "the PDF's own text"}
 
 
@@ -25,6 +26,9 @@ def show(visit: Visit, gateway: Gateway, known: Snapshot, threshold: float) -> N
     """The numbers of the pages, and the chosen one; while the job runs that is the newest."""
     job = known.job
     if job is None or not known.pages:
+        return
+    if job.has_result and st.toggle("Whole document", key="job-whole"):
+        _whole(visit, gateway, job)
         return
     done = [number for number, page in known.pages.items() if page.status == "done"]
     st.caption(f"Done: {ranges(done)}" if done else "No page is done yet.")
@@ -45,6 +49,23 @@ def ranges(numbers: Iterable[int]) -> str:
         members = [number for _, number in run]
         runs.append(f"{members[0]}-{members[-1]}" if len(members) > 1 else str(members[0]))
     return ", ".join(runs[:_MOST_RANGES]) + (" …" if len(runs) > _MOST_RANGES else "")
+
+
+def _whole(visit: Visit, gateway: Gateway, job: Job) -> None:
+    def fetch() -> PageText:
+        text = asyncio.run(gateway.jobs.download(job.id, "text", partial=False))
+        return PageText(everything, text.decode(errors="replace"))
+
+    everything = JobPage(0, "done")
+    try:
+        text = visit.page_text(job.id, everything, fetch).text
+    except UiError as failure:
+        result.error(failure)
+        return
+    if len(text) > _MOST_SHOWN:
+        st.info("This is too much text to show at once: download it, or look at single pages.")
+    else:
+        text_box.show(text, key="job-whole-text")
 
 
 def _chosen(job: Job, known: Snapshot) -> int:
