@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pecia_core.errors import InvalidRequest
 from pecia_jobs.database import Database
 
 from pecia_worker.intake.arrivals import Arrivals
@@ -45,7 +46,7 @@ def build_intake(
         documents: the table; None = by the settings.
 
     Raises:
-        InvalidRequest: an address is none.
+        InvalidRequest: an address is none, or the table or the bucket is not named.
     """
     intake = settings.intake
     queue = DocumentQueue(link or RedisLink(settings.redis), intake)
@@ -61,5 +62,11 @@ def build_intake(
 
 def _documents(settings: IntakeGroups) -> Documents:
     url = settings.documents.url.get_secret_value()
+    if not url or not (settings.originals.url or settings.originals.bucket):
+        raise InvalidRequest(
+            "REDIS_URL is set, so document ids are taken from there, which needs DATABASE_URL with their "
+            "table and CF_R2_BUCKET_NAME with their files. Set both, or OCR_GPU_ENABLED=false.",
+            code="missing_required_parameter",
+        )
     database = Database(url, pool_size=settings.intake.concurrency + 1)
     return Documents(database, settings.documents)

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ PLACES = (
     "after end",
     "before delivered",
 )
-Killed = Callable[[str], Awaitable[int]]
+Killed = Callable[[str], Coroutine[Any, Any, int]]
 
 
 @pytest.fixture
@@ -42,13 +42,14 @@ async def killed(
     settings = {"groups": groups(max_retries=20), "database": database_url, "blobs": {"url": str(tmp_path)}}
     program = [sys.executable, str(WORKER), json.dumps(settings)]
     process = await asyncio.create_subprocess_exec(*program, stdin=PIPE, stdout=PIPE)
-    assert process.stdin
-    assert process.stdout
+    orders, answers = process.stdin, process.stdout
+    assert orders
+    assert answers
 
     async def run(place: str) -> int:
-        process.stdin.write(f"{place}\n".encode())
+        orders.write(f"{place}\n".encode())
         async with asyncio.timeout(100):
-            return int(await process.stdout.readline())
+            return int(await answers.readline())
 
     yield run
     process.kill()

@@ -12,9 +12,7 @@ from pecia_worker.intake_settings import OriginalsSettings
 def in_bucket(endpoint: str, **more: Any) -> Originals:
     """The bucket behind this address."""
     settings = {"endpoint": endpoint, "bucket": "filot-documents", "region": "us-east-1", "retry_s": 0.5}
-    return Originals(
-        OriginalsSettings(**settings, access_key_id="test", secret_access_key="test", **more)  # type: ignore[arg-type]
-    )
+    return Originals(OriginalsSettings(**settings, access_key_id="test", secret_access_key="test", **more))
 
 
 @pytest.mark.parametrize(

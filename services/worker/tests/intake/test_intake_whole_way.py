@@ -160,7 +160,7 @@ async def test_doubt_goes_to_people_and_comes_back(
     await office.reviews.decide(review.id, ReviewStatus.APPROVED, "")
 
     async def decided() -> bool:
-        return (await table.row(document_id))["verification_status"] == "manually_approved"
+        return bool((await table.row(document_id))["verification_status"] == "manually_approved")
 
     await until(decided)
 
