@@ -79,7 +79,7 @@ class Ambiguous(Database):
     lost = 0
 
     @asynccontextmanager
-    async def transaction(self, *, write: bool) -> AsyncIterator[AsyncConnection]:  # type: ignore[override]
+    async def transaction(self, *, write: bool) -> AsyncIterator[AsyncConnection]:
         """The first time."""
         async with super().transaction(write=write) as connection:
             yield connection

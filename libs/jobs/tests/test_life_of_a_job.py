@@ -1,10 +1,11 @@
 """A job from its making to its end: every arrow of its states."""
 
 import pytest
+from pecia_core.recognition import RecognizeOptions
 from pecia_core.vocabulary import ModelSize, Priority
 from pecia_jobs.database import Database
 from pecia_jobs.leases import Leases
-from pecia_jobs.model import ASSEMBLY, JobOptions, JobState, PageSource, PageState, RecognizeOptions
+from pecia_jobs.model import ASSEMBLY, JobOptions, JobState, PageSource, PageState
 from pecia_jobs.store import Counts, Store
 from pecia_jobs.testing import result_of, sample_job
 

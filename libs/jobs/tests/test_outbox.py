@@ -97,7 +97,8 @@ async def test_what_never_arrives_is_given_up(store: Store, leases: Leases, outb
     """After twelve tries, longer and longer apart; then it can be sent again, with the same id."""
     job, _ = await store.create(sample_job(webhook_url=HOOK))
     await run(store, leases)
-    pauses = []
+    pauses: list[float] = []
+    delivery, record = None, None
     for attempt in range(1, MAX_ATTEMPTS + 1):
         (delivery,) = await outbox.claim("w1", 9)
         assert delivery.attempt == attempt
@@ -107,6 +108,8 @@ async def test_what_never_arrives_is_given_up(store: Store, leases: Leases, outb
         if record.next_attempt:
             pauses.append(record.next_attempt - record.created)
             await _make_due(store)
+    assert record is not None
+    assert delivery is not None
     assert (record.status, record.last_status, record.error) == ("undeliverable", 503, "No room.")
     assert pauses[0] < 10
     assert max(pauses) > 4 * 3600

@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import ExitStack
+from pathlib import Path
 
 from pecia_fetch import Poster
 from pecia_jobs.database import Database
@@ -29,16 +30,16 @@ class Outgoing:
         self._settings = settings
         self._database = database
         self._closing = ExitStack()
-        self._ways: dict[str, Send] = {WEBHOOK: self._webhook()}
+        self.ways: dict[str, Send] = {WEBHOOK: self._webhook()}
         if settings.review.api_url:
-            self._ways[REVIEW] = self._review()
+            self.ways[REVIEW] = self._review()
         if intake:
-            self._ways |= {PUBLISH: intake.finisher.send, VERDICT: intake.finisher.decided}
+            self.ways |= {PUBLISH: intake.finisher.send, VERDICT: intake.finisher.decided}
 
     def dispatcher(self, registry: CollectorRegistry, worker: str) -> Dispatcher:
         """What sends everything. `worker` = this one's name in the database."""
         outbox, metrics = Outbox(self._database), DeliveryMetrics(registry)
-        return Dispatcher(outbox, self._ways, self._settings.webhooks, metrics, worker)
+        return Dispatcher(outbox, self.ways, self._settings.webhooks, metrics, worker)
 
     def close(self) -> None:
         """Send nothing any more."""
@@ -47,7 +48,7 @@ class Outgoing:
     def _webhook(self) -> Send:
         poster = Poster(self._settings.webhooks)
         self._closing.callback(poster.close)
-        signer = Signer(_keys(self._settings.webhooks, make=self._database.sqlite))
+        signer = Signer(_keys(self._settings.webhooks, self._database.folder))
         return WebhookSender(signer, poster).send
 
     def _review(self) -> Send:
@@ -56,9 +57,9 @@ class Outgoing:
         return ReviewSender(Reviews(self._database), self._settings.review, poster).send
 
 
-def _keys(settings: WebhookSettings, *, make: bool) -> tuple[str, ...]:
+def _keys(settings: WebhookSettings, folder: Path | None) -> tuple[str, ...]:
     try:
-        return signing_keys(settings, make=make)
+        return signing_keys(settings, folder)
     except OSError as error:
         _log.error(
             "the file of signing keys cannot be used: webhooks wait", extra={"reason": type(error).__name__}

@@ -106,7 +106,7 @@ async def worker_process(settings: Settings, log: Path) -> AsyncIterator[Process
     try:
         await until(lambda: process.returncode is not None or _says(log, _TAKES_PAGES))
         if process.returncode is not None:
-            raise AssertionError(f"the worker does not start: {log.read_text()[-2000:]}")
+            raise AssertionError(f"the worker does not start: {_tail(log)}")
         yield process
     finally:
         with suppress(ProcessLookupError):
@@ -146,3 +146,7 @@ def _sheet(number: int) -> Image.Image:
     sheet = Image.new("RGB", (160, 100 + number), "white")
     ImageDraw.Draw(sheet).text((10, 40), f"page {number}", "black")
     return sheet
+
+
+def _tail(log: Path) -> str:
+    return log.read_text()[-2000:]

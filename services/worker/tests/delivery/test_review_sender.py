@@ -12,6 +12,7 @@ from pecia_jobs.reviews import Reviews
 from pecia_jobs.settings import ReviewSettings
 from pecia_worker.outgoing import Outgoing
 from pecia_worker.review import ReviewSender, callback_url, review_poster
+from pecia_worker.settings import Settings
 
 from .conftest import Receiver, dispatching, ended, hurry, settings, tried, until
 
@@ -92,9 +93,10 @@ async def test_a_review_that_is_gone_is_said_so(database: Database, receiver: Re
 async def test_reviews_have_a_way_only_where_there_is_a_service(
     database: Database, receiver: Receiver
 ) -> None:
-    """Without an address they wait for a worker that has one; and everybody else's ways can be added."""
+    """Without an address they wait for a worker that has one."""
     without, having = (
-        Outgoing(database, settings(), review) for review in (ReviewSettings(), _review(receiver))
+        Outgoing(Settings(webhooks=settings(), review=review), database, None)
+        for review in (ReviewSettings(), _review(receiver))
     )
     assert (set(without.ways), set(having.ways)) == ({"webhook"}, {"webhook", "review"})
     without.close()
