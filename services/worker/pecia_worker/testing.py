@@ -104,9 +104,9 @@ async def worker_process(settings: Settings, log: Path) -> AsyncIterator[Process
             stderr=output,
         )
     try:
-        await until(lambda: process.returncode is not None or _says(log, _TAKES_PAGES))
+        await until(lambda: process.returncode is not None or _TAKES_PAGES in _read(log))
         if process.returncode is not None:
-            raise AssertionError(f"the worker does not start: {_tail(log)}")
+            raise AssertionError(f"the worker does not start: {_read(log)[-2000:]}")
         yield process
     finally:
         with suppress(ProcessLookupError):
@@ -114,8 +114,8 @@ async def worker_process(settings: Settings, log: Path) -> AsyncIterator[Process
         await process.wait()
 
 
-def _says(log: Path, words: str) -> bool:
-    return words in log.read_text()
+def _read(log: Path) -> str:
+    return log.read_text()
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -146,7 +146,3 @@ def _sheet(number: int) -> Image.Image:
     sheet = Image.new("RGB", (160, 100 + number), "white")
     ImageDraw.Draw(sheet).text((10, 40), f"page {number}", "black")
     return sheet
-
-
-def _tail(log: Path) -> str:
-    return log.read_text()[-2000:]
