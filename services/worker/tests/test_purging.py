@@ -80,9 +80,10 @@ async def test_two_workers_purge_at_once(
 
 
 async def test_what_nobody_names_is_found(
-    settings: Settings, world: World, owner: Owner, blobs: Blobs, metrics: Metrics, tmp_path: Path
+    settings: Settings, world: World, owner: Owner, metrics: Metrics, tmp_path: Path
 ) -> None:
     """A loser's result and an input whose job was never made go, after a day; nothing that is young does."""
+    blobs = owner.blobs
     job = await owner.submit(scanned(2), 2)
     async with working(settings, world):
         job = await owner.ended(job)
