@@ -1,35 +1,30 @@
 """Which deliveries are due, for whom, and when again."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 from pecia_core.errors import NotFound
 from pecia_jobs import outbox as outboxes
 from pecia_jobs.database import Database
-from pecia_jobs.model import NewJob
 from pecia_jobs.outbox import MAX_ATTEMPTS, Delivery, Outbox
 from pecia_jobs.schema import outbox
 from pecia_jobs.store import Store
+from pecia_jobs.testing import sample_job
 from sqlalchemy import update
 
 
-@pytest.fixture
-def ended(store: Store, new_job: Callable[..., NewJob]) -> Callable[..., object]:
+async def _ended(store: Store, urls: Sequence[str], notices: tuple[str, ...] = ()) -> None:
     """Make jobs that have ended, each with a webhook and what else is to be told."""
-
-    async def make(urls: Sequence[str], notices: tuple[str, ...] = ()) -> None:
-        for number, url in enumerate(urls):
-            await store.create(new_job(number, webhook_url=url, notices=notices))
-            await store.cancel("anna", new_job(number).id)
-
-    return make
+    for number, url in enumerate(urls):
+        job, _ = await store.create(sample_job(number, webhook_url=url, notices=notices))
+        await store.cancel("anna", job.id)
 
 
-async def test_a_delivery_is_leased(database: Database, ended: Callable[..., object]) -> None:
+async def test_a_delivery_is_leased(database: Database, store: Store) -> None:
     """To one at a time, no more than asked for, and again when the lease has ended."""
-    await ended(["https://a.example/"] * 6)  # type: ignore[misc]
+    await _ended(store, ["https://a.example/"] * 6)
     box = Outbox(database, lease_s=60.0)
     claimed = await asyncio.gather(*(box.claim(f"w{number}", 2) for number in range(4)))
     assert all(len(some) <= 2 for some in claimed)
@@ -46,9 +41,11 @@ async def test_a_delivery_is_leased(database: Database, ended: Callable[..., obj
     assert await box.delivered(again[0], 200)
 
 
-async def test_kinds_and_busy_receivers_are_left(database: Database, ended: Callable[..., object]) -> None:
+async def test_kinds_and_busy_receivers_are_left(database: Database, store: Store) -> None:
     """A caller takes what it can do, and what goes to somebody who has room."""
-    await ended(["https://a.example/1", "https://a.example:8443/2", "https://b.example/3"], ("publish",))  # type: ignore[misc]
+    await _ended(
+        store, ["https://a.example/1", "https://a.example:8443/2", "https://b.example/3"], ("publish",)
+    )
     box = Outbox(database)
     assert await box.claim("w", 9, ("verdict",)) == []
     assert await box.claim("w", 9, ()) == []
@@ -60,9 +57,9 @@ async def test_kinds_and_busy_receivers_are_left(database: Database, ended: Call
     assert await box.counts() == {"pending": 6, "undeliverable": 0}
 
 
-async def test_given_up_and_begun_again(database: Database, ended: Callable[..., object]) -> None:
+async def test_given_up_and_begun_again(database: Database, store: Store) -> None:
     """After the last try or at once; a replay has all tries again; somebody else's is not found."""
-    await ended(["https://a.example/"])  # type: ignore[misc]
+    await _ended(store, ["https://a.example/"])
     box = Outbox(database)
     (delivery,) = await box.claim("w", 1)
     assert await box.failed(delivery, 410, "gone", gone=True)
@@ -83,9 +80,9 @@ async def test_given_up_and_begun_again(database: Database, ended: Callable[...,
     assert (record.status, record.attempts, record.error) == ("undeliverable", MAX_ATTEMPTS, "no answer")
 
 
-async def test_nobody_repeats_what_another_has(database: Database, ended: Callable[..., object]) -> None:
+async def test_nobody_repeats_what_another_has(database: Database, store: Store) -> None:
     """A token of another lease changes nothing, whatever is said with it."""
-    await ended(["https://a.example/"])  # type: ignore[misc]
+    await _ended(store, ["https://a.example/"])
     box = Outbox(database)
     (mine,) = await box.claim("w", 1)
     stranger = Delivery(mine.id, mine.job_id, mine.tenant, mine.kind, mine.url, mine.body, 1, "another")

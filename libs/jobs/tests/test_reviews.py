@@ -3,23 +3,23 @@
 import asyncio
 import json
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pecia_core.errors import Conflict, NotFound
 from pecia_jobs.database import Database
-from pecia_jobs.model import Job, NewJob
+from pecia_jobs.model import Job
 from pecia_jobs.reviews import Reviews, ReviewStatus
 from pecia_jobs.schema import outbox, review
 from pecia_jobs.store import Store
+from pecia_jobs.testing import sample_job
 from sqlalchemy import select, text
 
 
 @pytest.fixture
-async def job(store: Store, new_job: Callable[..., NewJob]) -> Job:
+async def job(store: Store) -> Job:
     """A job that came from another system."""
-    made, _ = await store.create(new_job(1, reference="doc-7"))
+    made, _ = await store.create(sample_job(1, reference="doc-7"))
     return made
 
 
