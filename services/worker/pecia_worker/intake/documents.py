@@ -61,12 +61,15 @@ class Documents:
 
     async def begin(self, document_id: str) -> None:
         """Mark it as being read, unless it was read meanwhile."""
-        await self._write(document_id, {self._names.status: self._names.status_processing}, ())
+        await self._write(
+            document_id, {self._names.status: self._names.status_processing}, (self._names.status_completed,)
+        )
 
-    async def end(self, result: DocumentResult) -> bool:
+    async def end(self, result: DocumentResult, *, again: bool = False) -> bool:
         """Write the result. False = it had one already (or the row is gone), and nothing was changed.
 
-        What was read once is never changed; a failure is written once, and a later success over it.
+        What was read once is not changed; a failure is written once, and a later success over it. `again`:
+        pages were read again because somebody asked for it, so the result is written over the older one.
         """
         names = self._names
         ended = datetime.now(UTC) if result.ended is None else datetime.fromtimestamp(result.ended, UTC)
@@ -82,8 +85,8 @@ class Documents:
                 names.decision: result.decision,
                 names.verification: result.outcome,
             }
-        ends = () if result.success else (names.status_failed,)
-        return await self._write(result.document_id, values, ends)
+        ends = (names.status_completed,) if result.success else (names.status_completed, names.status_failed)
+        return await self._write(result.document_id, values, () if again else ends)
 
     async def decide(self, document_id: str, *, approved: bool) -> bool:
         """Write what people decided. False = nobody had been asked, or it was decided before."""
@@ -109,7 +112,7 @@ class Documents:
             sa.update(table)
             .where(self._is(table, document_id))
             .where(
-                sa.or_(status.is_(None), status.not_in([self._names.status_completed, *ends])),
+                sa.or_(status.is_(None), status.not_in(ends)),
             )
             .values({table.c[name]: fitted(value, table.c[name]) for name, value in values.items() if name})
         )

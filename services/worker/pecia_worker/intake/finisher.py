@@ -8,11 +8,13 @@ from pecia_core import errors
 from pecia_core.errors import NotFound, Unavailable
 from pecia_fetch import Answer
 from pecia_jobs.blobs import RESULT_TEXT, Blobs, result_key
+from pecia_jobs.ending import delivery_id
 from pecia_jobs.model import Job, JobPage, JobState
 from pecia_jobs.outbox import Delivery
 from pecia_jobs.reviews import Reviews, ReviewStatus
 from pecia_jobs.store import Store
 
+from pecia_worker.intake.making import PUBLISH
 from pecia_worker.intake.places import Places
 from pecia_worker.intake.queue import Ending, Take
 from pecia_worker.intake.result import REVIEW, DocumentResult, result_of
@@ -58,7 +60,8 @@ class Finisher:
         Raises:
             PeciaError: not now; try again.
         """
-        await self.finish(await self._results.store.job(delivery.tenant, delivery.job_id))
+        job = await self._results.store.job(delivery.tenant, delivery.job_id)
+        await self.finish(job, again=delivery.id != delivery_id(job.id, PUBLISH, 1))
         return Answer(_DONE)
 
     async def decided(self, delivery: Delivery) -> Answer:
@@ -69,8 +72,13 @@ class Finisher:
             await self._places.documents.decide(job.reference, approved=approved)
         return Answer(_DONE)
 
-    async def finish(self, job: Job) -> None:
-        """End the document of a job that has ended. May be done again, by anybody. Raises as `send`."""
+    async def finish(self, job: Job, *, again: bool = False) -> None:
+        """End the document of a job that has ended. May be done again, by anybody. Raises as `send`.
+
+        Args:
+            job: at its end.
+            again: pages of it were read again since it ended for the first time.
+        """
         away: Unavailable | None = None
         token = ""
         try:
@@ -81,15 +89,15 @@ class Finisher:
             _log.info("the document was pushed again meanwhile", extra={"job": job.id})
             return
         pages = await self._results.store.pages(job.tenant, job.id)
-        result = await self._written(job, pages)
+        result = await self._written(job, pages, again=again)
         if away:
             raise away
         await self._tell(job, pages, token, result)
 
-    async def _written(self, job: Job, pages: list[JobPage]) -> DocumentResult:
+    async def _written(self, job: Job, pages: list[JobPage], *, again: bool) -> DocumentResult:
         """The result, in the table, and with people where it is doubtful."""
         result = result_of(job, pages, await self._text(job), self._settings.review_below)
-        await self._places.documents.end(result)
+        await self._places.documents.end(result, again=again)
         if self._results.reviews and result.outcome == REVIEW:
             facts = {"reasons": [result.error]} if result.error else {}
             await self._results.reviews.ask(job, result.score, facts)

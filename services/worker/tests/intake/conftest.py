@@ -2,14 +2,12 @@
 
 import asyncio
 import contextlib
-import json
 import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import asyncpg
 import httpx
 import obstore
 import pytest
@@ -32,15 +29,13 @@ from pecia_jobs.testing import PostgresServer, sqlite_url
 from pecia_worker.intake import IntakeParts, Shop, build_intake
 from pecia_worker.intake.link import RedisLink
 from pecia_worker.intake.queue import DocumentQueue
+from pecia_worker.intake.testing import CHANNEL, COUNTING, Backend, Table
 from pecia_worker.intake_settings import IntakeGroups, IntakeSettings, RedisSettings
 from pecia_worker.main import World
 from pecia_worker.settings import Settings
 from pecia_worker.testing import working
 from pydantic import SecretStr
 from redis.asyncio import Redis
-
-QUEUE, PROCESSING = "filot:ocr:gpu:queue", "filot:ocr:gpu:processing"
-ATTEMPTS, CHANNEL = "filot:ocr:gpu:attempts", "filot:ocr:gpu:results"
 
 BUCKET = "filot-documents"
 DOCUMENTATION = Path(__file__).parents[4] / "docs" / "queue-intake.md"
@@ -144,49 +139,6 @@ async def open_queue(redis_server: RedisServer) -> AsyncIterator[Callable[..., D
         await queue.close()
 
 
-@dataclass
-class Backend:
-    """Pushes ids and listens, as the backend whose queue this is does: nothing here is one step."""
-
-    redis: "Redis"
-    heard: list[dict[str, Any]] = field(default_factory=list)
-
-    async def push(self, document_id: str, pause_s: float = 0.0) -> bool:
-        """Put an id into the list, unless it is there or being worked on; False = it is.
-
-        The count is reset after the push: a worker may have the id already by then.
-        """
-        queued = await self.redis.lpos(QUEUE, document_id)
-        if queued is not None or await self.redis.sismember(PROCESSING, document_id):
-            return False
-        await self.redis.rpush(QUEUE, document_id)
-        await asyncio.sleep(pause_s)
-        await self.redis.hset(ATTEMPTS, document_id, "0")
-        return True
-
-    async def listen(self) -> None:
-        """Remember what is published."""
-        async with self.redis.pubsub() as channel:
-            await channel.subscribe(CHANNEL)
-            async for message in channel.listen():
-                if message["type"] == "message":
-                    self.heard.append(json.loads(message["data"]))
-
-    def heard_of(self, document_id: str) -> list[dict[str, Any]]:
-        """What was published of one."""
-        return [message for message in self.heard if message["documentId"] == document_id]
-
-    async def left(self) -> dict[str, Any]:
-        """What is in Redis still, by kind."""
-        return {
-            "queue": await self.redis.lrange(QUEUE, 0, -1),
-            "processing": await self.redis.smembers(PROCESSING),
-            "stamps": await self.redis.hgetall(f"{PROCESSING}:timestamps"),
-            "pushes": await self.redis.hgetall(f"{PROCESSING}:pushes"),
-            "dead": await self.redis.lrange("filot:ocr:gpu:dead", 0, -1),
-        }
-
-
 @pytest.fixture
 async def backend(redis: "Redis") -> AsyncIterator[Backend]:
     """A backend that listens."""
@@ -230,54 +182,9 @@ async def table(server: PostgresServer) -> "Table":
     url = await server.new_database()
     table = Table(server, urlsplit(url).path.lstrip("/"), url)
     [made] = re.findall(r"```sql\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
-    for statement in [*made.split(";")[:2], *_COUNTING]:
+    for statement in [*made.split(";")[:2], *COUNTING]:
         await table.execute(statement)
     return table
-
-
-@dataclass
-class Table:
-    """The backend's `documents`, and how often a row of it was given a status."""
-
-    server: PostgresServer
-    database: str
-    url: str
-
-    async def execute(self, statement: str) -> None:
-        await self.server.execute(statement, self.database)
-
-    async def add(self, file_url: str = "", **columns: str) -> str:
-        """A new row; gives its id."""
-        document_id = str(uuid.uuid4())
-        values = {"id": document_id, "type": "KTP", "file_url": file_url} | columns
-        texts = ", ".join("'" + value.replace("'", "''") + "'" for value in values.values())
-        await self.execute(f"INSERT INTO documents ({', '.join(values)}) VALUES ({texts})")  # noqa: S608
-        return document_id
-
-    async def row(self, document_id: str) -> dict[str, Any]:
-        """A row as it stands."""
-        return (await self.rows(f"SELECT * FROM documents WHERE id = '{document_id}'"))[0]  # noqa: S608
-
-    async def rows(self, query: str) -> list[dict[str, Any]]:
-        """What a query finds."""
-        connection = await asyncpg.connect(self.url.replace("+asyncpg", ""))
-        try:
-            return [dict(row) for row in await connection.fetch(query)]
-        finally:
-            await connection.close()
-
-    async def changes(self, document_id: str) -> list[str]:
-        """The statuses a row was given, in order."""
-        query = f"SELECT status FROM changes WHERE id = '{document_id}' ORDER BY number"  # noqa: S608
-        return [row["status"] for row in await self.rows(query)]
-
-
-_COUNTING = (
-    "CREATE TABLE changes (number bigserial, id uuid, status text)",
-    """CREATE FUNCTION changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-       INSERT INTO changes (id, status) VALUES (NEW.id, NEW.status); RETURN NEW; END $$""",
-    "CREATE TRIGGER changed AFTER UPDATE ON documents FOR EACH ROW EXECUTE FUNCTION changed()",
-)
 
 
 @pytest.fixture

@@ -66,6 +66,16 @@ async def test_a_result_is_written_once(opened: Open, table: Any) -> None:
     assert await table.changes(document_id) == ["processing", "completed"]
 
 
+async def test_pages_that_were_read_again_count(opened: Open, table: Any) -> None:
+    """Somebody had the failed pages of a document read again: the row has the whole text then."""
+    documents = opened()
+    document_id = await table.add("a.png")
+    await documents.end(read(document_id, text="one page", outcome="pending_manual_review"))
+    assert await documents.end(read(document_id, text="both pages"), again=True)
+    row = await table.row(document_id)
+    assert (row["ocr_text"], row["verification_status"]) == ("both pages", "auto_approved")
+
+
 async def test_a_failure_is_written_once_and_may_be_mended(opened: Open, table: Any) -> None:
     """It leaves what it does not know as it was; a later success stands."""
     documents = opened()

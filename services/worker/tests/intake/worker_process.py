@@ -49,9 +49,9 @@ class Link(RedisLink):
 class Rows(Documents):
     """Dies around the result's row."""
 
-    async def end(self, result: DocumentResult) -> bool:
+    async def end(self, result: DocumentResult, *, again: bool = False) -> bool:
         passing("before row")
-        written = await super().end(result)
+        written = await super().end(result, again=again)
         passing("after row")
         return written
 
