@@ -2,7 +2,7 @@
 
 import logging
 
-from pecia_core.errors import EngineFailed
+from pecia_core.errors import EngineFailed, Unavailable
 
 from pecia_worker.intake.arrivals import Arrivals
 from pecia_worker.intake.finisher import Finisher
@@ -32,7 +32,15 @@ class Reaper:
             Unavailable: not now.
         """
         silent_s = self._settings.stuck_timeout_ms / 1000
-        return sum([await self._settle(stale) async for stale in self._places.queue.stale(silent_s)])
+        moved = 0
+        async for stale in self._places.queue.stale(silent_s):
+            try:
+                moved += await self._settle(stale)
+            except Unavailable:
+                raise
+            except Exception:  # noqa: BLE001 - one must not hold up the others
+                _log.exception("an id could not be settled", extra={"document": stale.take.document_id})
+        return moved
 
     async def _settle(self, stale: Stale) -> bool:
         take = stale.take
