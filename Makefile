@@ -5,6 +5,8 @@ BIN := .venv/bin
 PACKAGES := pecia_core pecia_client pecia_dispatch pecia_fetch pecia_jobs pecia_ocr pecia_gateway pecia_worker pecia_ui pecia_standalone
 # A build for machines without a GPU is a tenth of the size: TORCH="torch==2.13.0 --index-url ..." names its index.
 TORCH ?= torch==2.13.0
+# Processes that run tests. Many tests wait for others' processes, so that two keep two cores busy.
+SIDE_BY_SIDE ?= 2
 # DATA=x ROUNDS=3 -> --data=x --rounds=3, for those of the names that were given
 options = $(foreach name,$(1),$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z)=$($(name))))
 TESTS := $(wildcard libs/*/tests services/*/tests) tests
@@ -45,8 +47,8 @@ type: ## mypy, strict, over the packages and then over each folder of tests
 contracts: check-protos ## Imports only go down; the stubs are as generated
 	$(BIN)/lint-imports --no-logo
 
-pytest: ## All tests; ARGS go to pytest: make pytest ARGS="tests -k streaming"
-	$(BIN)/python -m pytest $(ARGS)
+pytest: ## All tests, side by side; ARGS go to pytest: make pytest ARGS="tests -k streaming" SIDE_BY_SIDE=0
+	$(BIN)/python -m pytest -n $(SIDE_BY_SIDE) --dist loadfile $(ARGS)
 
 ##@ Measure
 
