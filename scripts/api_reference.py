@@ -91,10 +91,7 @@ _SENTENCES = {
         "The picture is damaged or cut off.",
         "Send it again, whole.",
     ),
-    "empty_image_file": (
-        "The file has no bytes.",
-        "Send one that has.",
-    ),
+    "empty_image_file": ("The file has no bytes.", "Send one that has."),
     "invalid_pdf": (
         "The PDF is damaged.",
         "Open and save it in a PDF program.",
@@ -131,10 +128,7 @@ _SENTENCES = {
         "A callback is not signed with the secret shared for it.",
         "Sign its body as the page on reviews says.",
     ),
-    "permission_denied": (
-        "The key may not do this.",
-        "Ask whoever runs the service.",
-    ),
+    "permission_denied": ("The key may not do this.", "Ask whoever runs the service."),
     "not_found": (
         "There is nothing at this address.",
         "See the addresses above.",
@@ -207,18 +201,12 @@ _SENTENCES = {
         "The page took longer than the caller or the service allows.",
         "Give it more time, or send a smaller picture.",
     ),
-    "cancelled": (
-        "The caller went away.",
-        "Nothing.",
-    ),
+    "cancelled": ("The caller went away.", "Nothing."),
     "gpu_out_of_memory": (
         "The page does not fit into the GPU's memory, even at the smallest size.",
         "Send a smaller picture, or choose a CPU engine.",
     ),
-    "server_error": (
-        "Something broke inside.",
-        "Report it with the request id.",
-    ),
+    "server_error": ("Something broke inside.", "Report it with the request id."),
 }
 
 

@@ -39,7 +39,7 @@ async def test_switched_off_they_are_not_there(gateway: Any, pdf: Callable[[int]
 
 
 async def test_the_gateway_starts_before_its_database(
-    ocr: Any, start: Any, server: PostgresServer, tmp_path: Path, pdf: Any, png: bytes
+    ocr: Any, start: Any, server: PostgresServer, tmp_path: Path, png: bytes
 ) -> None:
     """Jobs are told to wait, pages are read as ever; when the database comes, it is prepared and used."""
     url = await server.new_database()
@@ -47,28 +47,28 @@ async def test_the_gateway_starts_before_its_database(
     try:
         changes = {"jobs": {}, "database": {"url": url}, "blobs": {"url": str(tmp_path / "blobs")}}
         async with start(ocr, **changes) as gateway:
-            refused(await post(gateway, pdf(1)), "store_unavailable")
+            refused(await post(gateway, png), "store_unavailable")
             refused(await gateway.client.get("/jobs"), "store_unavailable")
             read = await gateway.client.post("/v1/ocr", files={"file": ("a.png", png)})
             assert read.status_code == 200
             assert (await gateway.client.get("/health")).json()["status"] == "healthy"
-            assert not list((tmp_path).rglob("input.pdf"))
+            assert not list((tmp_path).rglob("input.*"))
             server.start()
             async with asyncio.timeout(60):
-                while (await post(gateway, pdf(1))).status_code != 200:
+                while (await post(gateway, png)).status_code != 200:
                     await asyncio.sleep(0.2)
     finally:
         server.start()
 
 
 async def test_a_database_that_goes_away_comes_back(
-    ocr: Any, start_jobs: Any, server: PostgresServer, tmp_path: Path, pdf: Any, png: bytes
+    ocr: Any, start_jobs: Any, server: PostgresServer, tmp_path: Path, png: bytes
 ) -> None:
     """Meanwhile every address of jobs says so within seconds, and everything else works."""
     url = await server.new_database()
     changes = {"jobs": {}, "database": {"url": url}, "blobs": {"url": str(tmp_path / "blobs")}}
     async with start_jobs(ocr, **changes) as gateway:
-        job = (await post(gateway, pdf(1))).json()["job_id"]
+        job = (await post(gateway, png)).json()["job_id"]
         server.kill()
         try:
             async with asyncio.timeout(120):

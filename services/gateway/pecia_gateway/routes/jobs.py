@@ -167,7 +167,7 @@ async def get_page(visit: TheVisit, job_id: JobId, number: PageNumber) -> PageRe
     responses={
         200: {
             "description": "`event: page` for each page that ends, `event: job` for each change.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {}},
         },
         **_LOOKING,
     },
