@@ -11,7 +11,7 @@ SIDE_BY_SIDE ?= 2
 options = $(foreach name,$(1),$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z)=$($(name))))
 TESTS := $(wildcard libs/*/tests services/*/tests) tests
 
-.PHONY: help up install torch lint type contracts pytest test quality bench-install bench-cpu bench-http bench-soak bench-gpu bench-handover bench-textlayer train-reader protos check-protos docs baseline lock clean
+.PHONY: help up install torch lint type contracts pytest test quality bench-install bench-cpu bench-http bench-soak bench-jobs bench-gpu bench-handover bench-textlayer train-reader protos check-protos docs baseline lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench-http: bench-install ## Our services beside rapidocr_api under load: benchm
 
 bench-soak: bench-install ## Memory of the service over PAGES or MINUTES: benchmarks/results/soak.md
 	$(BIN)/python -m benchmarks.soak $(call options,DATA PAGES MINUTES) $(ARGS)
+
+bench-jobs: install ## Jobs under kills, faults and outages, and their pace: benchmarks/results/jobs.md; ARGS=--help teaches
+	$(BIN)/python -m benchmarks.jobs $(call options,ONLY ROUNDS FAULTS SEED SECONDS) $(ARGS)
 
 bench-gpu: install torch ## DeepSeek-OCR on this machine's GPU, or small on its CPU: benchmarks/results/gpu.md; ARGS=--help teaches
 	$(BIN)/python -m benchmarks.gpu $(call options,ONLY ROUNDS SECONDS SMALL) $(ARGS)
