@@ -33,7 +33,7 @@ from pecia_worker.intake.testing import CHANNEL, COUNTING, Backend, Table
 from pecia_worker.intake_settings import IntakeGroups, IntakeSettings, RedisSettings
 from pecia_worker.main import World
 from pecia_worker.settings import Settings
-from pecia_worker.testing import working
+from pecia_worker.testing import scanned, working
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
@@ -174,6 +174,13 @@ def put_file(s3: str) -> Callable[[str, bytes], Awaitable[object]]:
         client_options={"allow_http": True},
     )
     return lambda key, data: obstore.put_async(bucket, key, data)
+
+
+@pytest.fixture
+async def receipt(put_file: Callable[[str, bytes], Awaitable[object]]) -> str:
+    """A page in the bucket; its key."""
+    await put_file("receipt.png", scanned(1, "PNG"))
+    return "receipt.png"
 
 
 @pytest.fixture

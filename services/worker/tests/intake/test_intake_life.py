@@ -50,11 +50,11 @@ async def test_a_bucket_that_comes_back(open_office: Open, backend: Any, table: 
     back.stop()
 
 
+@pytest.mark.usefixtures("receipt")
 async def test_a_redis_that_comes_back(
-    open_office: Open, backend: Any, table: Any, put_file: Put, redis_server: Any, ocr: Any
+    open_office: Open, backend: Any, table: Any, redis_server: Any, ocr: Any
 ) -> None:
     """Jobs that were made go on while it is away, and their rows are written; later pushes are taken."""
-    await put_file("receipt.png", scanned(1, "PNG"))
     first, second = await table.add("receipt.png"), await table.add("receipt.png")
     ocr.play = lambda _picture, _asked: Script(wait_s=2.0)
     await backend.push(first)

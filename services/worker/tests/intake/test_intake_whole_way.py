@@ -142,12 +142,12 @@ async def test_a_document_that_failed(
     assert (await table.row(document_id))["status"] == "failed"
 
 
+@pytest.mark.usefixtures("receipt")
 async def test_doubt_goes_to_people_and_comes_back(
-    open_office: Open, backend: Any, table: Any, put_file: Put, ocr: ScriptedOcr, world: World
+    open_office: Open, backend: Any, table: Any, ocr: ScriptedOcr, world: World
 ) -> None:
     """A reading with little confidence waits for a person; their word is written into the row."""
     ocr.play = lambda _picture, _asked: Script(("scrawl",), confidence=0.4)
-    await put_file("receipt.png", scanned(1, "PNG"))
     document_id = await table.add("receipt.png")
     await backend.push(document_id)
     office = await open_office()
