@@ -1,4 +1,4 @@
-"""Reviews."""
+"""Reviews, and a quick way to the deliveries that were given up."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Make their table."""
+    """Make the table and the index."""
     op.create_table(
         "review",
         sa.Column("id", sa.Text(), nullable=False),
@@ -23,3 +23,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("job_id"),
     )
+    lost = sa.text("status = 'undeliverable'")
+    op.create_index("outbox_lost", "outbox", ["status"], postgresql_where=lost, sqlite_where=lost)
