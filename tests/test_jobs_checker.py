@@ -125,6 +125,7 @@ TRUTHS: dict[str, tuple[str, Callable[[Truth], Truth]]] = {
     "page without a row": ("lost page", lambda truth: replace(truth, pages=truth.pages[:-1])),
     "page not ended": ("lost page", lambda truth: with_page(truth, 2, state="waiting")),
     "page without a blob": ("lost page", lambda truth: with_page(truth, 2, text=None)),
+    "result of a lost lease": ("not the holder", lambda truth: with_page(truth, 2, writer="2-lost")),
     "page of another": ("wrong text", lambda truth: with_page(truth, 2, text=text_of(3))),
     "count too small": ("wrong count", lambda truth: with_job(truth, done=PAGES - 1)),
     "done without all": (

@@ -1,6 +1,7 @@
 """`make bench-jobs`: whether jobs survive kills, faults and outages, and how fast they are handed out."""
 
 import argparse
+import logging
 import random
 import sys
 import time
@@ -12,6 +13,7 @@ from benchmarks import machine
 from benchmarks.jobs import paces, parts
 from benchmarks.jobs.parts import Size
 from benchmarks.jobs.sections import Kept, Section
+from benchmarks.jobs.versions import stood_on
 from benchmarks.rivals.venvs import BUILD, ROOT
 
 PARTS: Mapping[str, Callable[[Size], Section]] = {
@@ -60,6 +62,8 @@ def main(arguments: list[str]) -> int:
     if unknown := set(wanted) - set(PARTS):
         raise SystemExit(f"No part is called {', '.join(sorted(unknown))}; see --help.")
     kept = Kept(Path(asked.state))
+    # What is broken on purpose is said by everything that stands on it.
+    logging.basicConfig(filename=Path(asked.state) / "log", level=logging.WARNING)
     for name in wanted:
         print(f"{name} (seed {asked.seed})", file=sys.stderr)
         began = time.monotonic()
@@ -76,7 +80,7 @@ def main(arguments: list[str]) -> int:
 def render(sections: list[Section]) -> str:
     """The whole page."""
     chapters = [section.rendered() for section in sections]
-    return "\n".join([_HEAD, *chapters, "## Circumstances\n", machine.circumstances()])
+    return "\n".join([_HEAD, *chapters, "## Circumstances\n", machine.circumstances() + stood_on()])
 
 
 def _size(asked: argparse.Namespace) -> Size:

@@ -26,6 +26,7 @@ class JobRow:
 class PageRow:
     """A page as the database has it. `text` is that of the winning blob, None where there is no such blob.
 
+    `token` is that of its last lease, `writer` that of the lease under which the winning blob was written;
     `queued`: it is in the queue of ready pages.
     """
 
@@ -35,6 +36,7 @@ class PageRow:
     token: str = ""
     text: str | None = None
     queued: bool = False
+    writer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,11 @@ def recorded_twice(history: Sequence[Event], _truth: Truth) -> Iterator[Violatio
             ended.add(place)
 
 
-def stolen_pages(history: Sequence[Event], _truth: Truth) -> Iterator[Violation]:
-    """Only who holds a page records it: with the token of the last claim, after a claim."""
+def stolen_pages(history: Sequence[Event], truth: Truth) -> Iterator[Violation]:
+    """Only who holds a page records it: with the token of the last claim, and the blob written under it."""
+    for page in truth.pages:
+        if page.state == "done" and page.number > 0 and page.writer not in {"", page.token}:
+            yield Violation("not the holder", page.job, page.number, "has a result of a lease that was lost")
     holder: dict[tuple[str, int], str] = {}
     for event in history:
         place = (event.job, event.page)

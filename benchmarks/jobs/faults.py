@@ -43,7 +43,7 @@ WEIGHTS: Mapping[str, Mapping[Fault, float]] = {
         Fault.CUT: 8,
         Fault.UNHEARD: 10,
         Fault.SLOW: 6,
-        Fault.ASLEEP: 0.7,
+        Fault.ASLEEP: 2,
         Fault.AWAY: 0.4,
     },
     BLOB: {Fault.REFUSED: 5, Fault.UNHEARD: 5, Fault.SLOW: 3, Fault.ASLEEP: 0.7},

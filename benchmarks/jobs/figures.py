@@ -27,7 +27,7 @@ class Figure:
     def row(self) -> str:
         """Of the table."""
         bound = "at least" if self.least else "at most"
-        aim = "" if self.goal is None else f"{bound} {self.goal:g} {self.unit}".rstrip()
+        aim = "" if self.goal is None else f"{bound} {self.goal:.4g} {self.unit}".rstrip()
         verdict = "" if self.goal is None else "reached" if self.reached else "**not reached**"
         shown = f"{self.found.shown(self.digits)} {self.unit}".rstrip()
         return f"| {self.measure} | {shown} | {aim} | {verdict} |"

@@ -118,6 +118,7 @@ def _environment(place: Place, cast: Cast, target: str) -> dict[str, str]:
         "PECIA_WEBHOOKS__ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
         "PECIA_WEBHOOKS__SIGNING_KEYS": "a key for tests that opens nothing at all",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "",  # they are started over and over
         **cast.environment,
     }
 

@@ -45,7 +45,15 @@ async def _page(blobs: Blobs, row: Row[Any]) -> PageRow:
     done = row.state == "done" and row.number > 0
     found = await _text(blobs, row.result_key) if done else None
     said = json.loads(found)["text"] if found is not None else None
-    return PageRow(row.job_id, row.number, row.state, row.token, said, bool(row.queued))
+    return PageRow(
+        row.job_id, row.number, row.state, row.token, said, bool(row.queued), _writer(row.result_key)
+    )
+
+
+def _writer(key: str) -> str:
+    """The token in the name of a page's blob: `.../00001.TOKEN.json`."""
+    parts = key.rpartition("/")[2].split(".")
+    return parts[1] if len(parts) == 3 else ""
 
 
 async def _text(blobs: Blobs, key: str) -> str | None:
