@@ -11,6 +11,7 @@ import pytest
 pytestmark = pytest.mark.engine
 
 _FOLDER = Path(__file__).parent.parent / "examples"
+_DOCUMENTS = {"sample-receipt.png", "sample-report.pdf"}
 # The example, and what it must have printed besides the receipt's text.
 _EXAMPLES = {
     "curl.sh": ['"object":"list"', '"line_count"', "chat.completion.chunk", "data: [DONE]"],
@@ -23,7 +24,7 @@ _EXAMPLES = {
 
 def test_every_example_is_run() -> None:
     """An example that nobody runs would rot."""
-    assert {path.name for path in _FOLDER.glob("*.*")} - {"sample-receipt.png"} == set(_EXAMPLES)
+    assert {path.name for path in _FOLDER.glob("*.*")} - _DOCUMENTS == set(_EXAMPLES)
 
 
 @pytest.mark.parametrize("name", _EXAMPLES)

@@ -32,7 +32,7 @@ async def test_a_worker_at_work_is_healthy(
     settings: Settings, world: World, owner: Owner, ocr: ScriptedOcr
 ) -> None:
     """Alive, ready, healthy, and counting."""
-    ocr.play = lambda _picture, _asked: Script(wait_s=0.5)
+    ocr.play = lambda _picture, _asked: Script(wait_s=2.0)
     job = await owner.submit(scanned(6), 6)
     async with working(settings, world) as worker, asking(worker) as http:
         await owner.until(job, lambda seen: seen.pages_done > 0)
