@@ -1,5 +1,6 @@
 """The stand-in gateway, and what a real one would answer."""
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,3 +38,9 @@ def chat() -> dict[str, Any]:
             "pages": [page],
         },
     }
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interruptible() -> None:
+    """Processes that run tests side by side ignore Ctrl-C, and what they start would, too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
