@@ -7,6 +7,7 @@ committed is missing.
 import re
 
 from pecia_jobs.database import Database
+from pecia_jobs.rows import AnyRow
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -78,14 +79,13 @@ async def committed(database: Database) -> list[Event]:
         rows = await connection.execute(
             text("SELECT at, what, job_id, number, was, becomes, token, worker FROM audit ORDER BY n")
         )
-        return [event for row in rows for event in _events(*row)]
+        return [event for row in rows for event in _events(row)]
 
     return await database.reading(read)
 
 
-def _events(  # noqa: PLR0913, PLR0917 - the columns of a row
-    at: float, what: str, job: str, number: int, was: str, becomes: str, token: str, worker: str
-) -> list[Event]:
+def _events(row: AnyRow) -> list[Event]:
+    at, what, job, number, was, becomes, token, worker = row
     if what == "job":
         return [Event(at, Kind.JOB, job, detail=becomes)]
     if what == "outbox":
