@@ -5,7 +5,7 @@ import multiprocessing
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,12 +17,16 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 _PAGES = """INSERT INTO page (job_id, number, tenant, priority, rank, state)
-    SELECT :job, n, :tenant, 1, n, 'ready' FROM generate_series(2, :pages) AS n"""
+    SELECT :job, n, :tenant, 1, n, 'ready' FROM
+    generate_series(CAST(:first AS integer), CAST(:last AS integer)) AS n"""
 _QUEUE = """INSERT INTO page_ready (page_id, tenant, priority, rank, number)
-    SELECT id, tenant, priority, rank, number FROM page WHERE job_id = :job AND number > 1"""
-_TOTAL = "UPDATE job SET pages_total = :pages WHERE id = :job"
+    SELECT id, tenant, priority, rank, number FROM page
+    WHERE job_id = :job AND number BETWEEN :first AND :last"""
+_TOTAL = "UPDATE job SET pages_total = :last WHERE id = :job"
 _AT_ONCE = 4
 _POOL = 5
+# Pages a transaction: the database bounds how long a statement may take.
+_PART = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +71,18 @@ async def filled(server: PostgresServer, ready: int, tenants: int = 1) -> str:
     for number in range(tenants):
         new = sample_job(number, tenant=f"t{number}")
         job, _ = await Store(database).create(new)
-        await database.changing(partial(_fill, job=job.id, tenant=new.tenant, pages=ready // tenants))
+        pages = ready // tenants
+        for first in range(2, pages + 1, _PART):
+            last = min(first + _PART - 1, pages)
+            values: dict[str, str | int] = {"job": job.id, "tenant": new.tenant, "first": first, "last": last}
+            await database.changing(partial(_fill, values=values))
     await database.close()
     await server.execute("VACUUM ANALYZE", url.split("/")[3].split("?")[0])
     return url
 
 
-async def _fill(connection: AsyncConnection, job: str, tenant: str, pages: int) -> None:
+async def _fill(connection: AsyncConnection, values: Mapping[str, str | int]) -> None:
     for statement in (_PAGES, _QUEUE, _TOTAL):
-        values = {"job": job, "tenant": tenant, "pages": pages}
         used = {name: value for name, value in values.items() if f":{name}" in statement}
         await connection.execute(text(statement), used)
 

@@ -3,7 +3,7 @@
 import re
 from itertools import accumulate
 from random import Random
-from time import process_time
+from time import thread_time
 
 import pytest
 from hypothesis import given
@@ -124,14 +124,14 @@ def test_hostile_answers_cost_no_more_than_their_length(part: str, step: int) ->
     def seconds(length: int) -> float:
         answer = (part * (length // len(part) + 1))[:length]
         reader = grammar()
-        begin = process_time()
+        begin = thread_time()
         for at in range(0, length, step):
             reader.feed(answer[at : at + step])
         reader.finish()
-        return process_time() - begin
+        return thread_time() - begin
 
     small = max(min(seconds(3_000) for _ in range(3)), 0.002)
-    assert seconds(30_000) < 50 * small
+    assert min(seconds(30_000) for _ in range(3)) < 50 * small
 
 
 def test_a_megabyte_of_marks_is_read_in_proportion() -> None:
@@ -139,9 +139,9 @@ def test_a_megabyte_of_marks_is_read_in_proportion() -> None:
 
     def seconds(length: int) -> float:
         answer = ("<|ref|><|ref|>" * (length // 14 + 1))[:length]
-        begin = process_time()
+        begin = thread_time()
         pieces = read(answer)
-        taken = process_time() - begin
+        taken = thread_time() - begin
         assert text_of(pieces) == answer
         return taken
 

@@ -16,7 +16,7 @@ from pecia_jobs.database import Database
 from pecia_worker.main import Worker, World
 from pecia_worker.room import offered
 from pecia_worker.settings import Settings
-from pecia_worker.testing import Owner, scanned, worker_process, working
+from pecia_worker.testing import Owner, scanned, until, worker_process, working
 from prometheus_client.parser import text_string_to_metric_families
 
 
@@ -35,13 +35,15 @@ async def test_a_worker_at_work_is_healthy(
     ocr.play = lambda _picture, _asked: Script(wait_s=2.0)
     job = await owner.submit(scanned(6), 6)
     async with working(settings, world) as worker, asking(worker) as http:
+        await until(lambda: ocr.running)
+        in_flight = (await http.get("/health")).json()["pages_in_flight"]
         await owner.until(job, lambda seen: seen.pages_done > 0)
         assert (await http.get("/live")).json() == {"status": "alive"}
         assert (await http.get("/ready")).json() == {"ready": True}
         health = (await http.get("/health")).json()
         assert (health["status"], health["database"], health["ocr_pods"]) == ("healthy", True, 1)
         assert (health["active_jobs"], health["queued_jobs"]) == (1, 0)
-        assert health["pages_in_flight"] > 0
+        assert in_flight > 0
         await owner.ended(job)
         metrics = (await http.get("/metrics")).text
     samples = {
