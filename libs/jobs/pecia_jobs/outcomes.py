@@ -20,6 +20,8 @@ from pecia_jobs.tally import Tally
 
 # Seconds before a failed page is tried again, doubled each time, less up to half by chance.
 _FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 300.0
+# Times as many tries has putting a job together: the work of all its pages hangs on it.
+_ASSEMBLY_PATIENCE = 4
 _OF_RESULT = (
     "source",
     "engine",
@@ -53,6 +55,12 @@ class Failure:
     message: str
     permanent: bool = False
     retry_after: float | None = None
+
+
+def spent(row: AnyRow, max_attempts: int) -> bool:
+    """Whether a page has had all its tries."""
+    tries: int = max_attempts * (_ASSEMBLY_PATIENCE if row.number == ASSEMBLY else 1)
+    return bool(row.attempts >= tries)
 
 
 async def pages_of(connection: AsyncConnection, page_ids: Collection[int]) -> Sequence[AnyRow]:
@@ -100,7 +108,7 @@ async def fail(
         return state if state in {PageState.WAITING, PageState.FAILED} else None
     tally = tallies[row.job_id]
     tally.ended += 1
-    if failure.permanent or row.attempts >= max_attempts:
+    if failure.permanent or spent(row, max_attempts):
         state = PageState.FAILED
         await fail_for_good(connection, tally, row, failure)
     else:

@@ -45,7 +45,12 @@ class JobSettings(BaseModel):
         description="Seconds after which a page goes to others when its worker is silent. It is renewed "
         "three times meanwhile.",
     )
-    max_attempts: int = Field(5, ge=1, description="Tries of a page before it counts as failed.")
+    max_attempts: int = Field(
+        5,
+        ge=1,
+        description="Tries of a page before it counts as failed. Putting a job together has four times as "
+        "many: all its pages' work hangs on it.",
+    )
     tenant_max_running: int = Field(
         2**31 - 1, ge=1, description="Pages of one tenant that may be read at the same time."
     )

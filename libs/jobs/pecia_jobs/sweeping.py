@@ -43,7 +43,7 @@ class Sweeper:
     """Looks for what is due, without a lock, and does it, a bounded number at a time."""
 
     def __init__(self, database: Database, max_attempts: int) -> None:
-        """A page that lapsed `max_attempts` times has failed."""
+        """A page that lapsed `max_attempts` times has failed (see `outcomes.spent`)."""
         self._database = database
         self._max_attempts = max_attempts
 
@@ -68,20 +68,20 @@ class Sweeper:
     async def _reap(self, connection: AsyncConnection, page_ids: Sequence[int]) -> tuple[int, int]:
         tallies = await outcomes.held_by_pages(connection, page_ids)
         again: dict[str, list[int]] = {}
-        spent = 0
+        failed = 0
         rows = await _still_due(connection, page_ids, PageState.LEASED)
         for row in rows:
-            if row.attempts < self._max_attempts:
+            if not outcomes.spent(row, self._max_attempts):
                 again.setdefault(row.job_id, []).append(row.id)
                 continue
-            spent += 1
+            failed += 1
             tallies[row.job_id].ended += 1
             await outcomes.fail_for_good(connection, tallies[row.job_id], row, _LAPSED)
         await outcomes.give_back(connection, tallies, again)
         await counting.written(
             connection, [tallies[job_id] for job_id in sorted({row.job_id for row in rows})]
         )
-        return len(rows), spent
+        return len(rows), failed
 
 
 async def _due(connection: AsyncConnection) -> Sequence[AnyRow]:

@@ -20,6 +20,9 @@ from pecia_worker.review import ReviewSender, review_poster
 from pecia_worker.settings import Settings
 
 _log = logging.getLogger(__name__)
+# Seconds beside a message's own, in which a worker says what came of it. One that is gone says nothing,
+# and then another sends the message again: the sooner, the better.
+_TELLING_S = 10.0
 
 
 class Outgoing:
@@ -38,8 +41,9 @@ class Outgoing:
 
     def dispatcher(self, registry: CollectorRegistry, worker: str) -> Dispatcher:
         """What sends everything. `worker` = this one's name in the database."""
-        outbox, metrics = Outbox(self._database), DeliveryMetrics(registry)
-        return Dispatcher(outbox, self.ways, self._settings.webhooks, metrics, worker)
+        webhooks = self._settings.webhooks
+        outbox = Outbox(self._database, webhooks.timeout_s + _TELLING_S)
+        return Dispatcher(outbox, self.ways, webhooks, DeliveryMetrics(registry), worker)
 
     def close(self) -> None:
         """Send nothing any more."""
