@@ -27,6 +27,7 @@ up: ## Install what is missing, start ocr, gateway, worker and UI, read a sample
 test: ## Everything: system packages, lint, types, contracts, all tests
 	@scripts/system-packages
 	@$(MAKE) --no-print-directory install torch
+	@scripts/kube-tools
 	@$(MAKE) --no-print-directory lint type contracts pytest
 
 install: ## The development environment in .venv, and a second openai client in build/openai2
