@@ -95,9 +95,10 @@ check-protos: ## Fail where protos/gen is not what the .proto files say
 	@rm -rf build/protos && scripts/protos build/protos
 	@diff -r -x __pycache__ build/protos protos/gen || { echo "The stubs are stale: make protos"; exit 1; }
 
-docs: ## Write docs/API.md and docs/CONFIG.md again, from the code
+docs: ## Write docs/API.md, docs/CONFIG.md and the chart's reference again, from the code
 	$(BIN)/python scripts/api_reference.py docs/API.md
 	$(BIN)/python scripts/settings_reference.py docs/CONFIG.md
+	$(BIN)/python scripts/chart_reference.py helm/pecia
 
 baseline: ## After a release: what later contracts may not break
 	cd protos && ../$(BIN)/buf build -o baseline.binpb

@@ -20,6 +20,7 @@ from pecia_gateway.auth import Authenticator
 from pecia_gateway.desk import JobStores
 from pecia_gateway.docs_page import add_docs_page
 from pecia_gateway.gateway import Gateway
+from pecia_gateway.gauges import FleetGauges
 from pecia_gateway.intake import Intake
 from pecia_gateway.middleware import BodyBounds, BodyBudget, BodyLimit, HttpMetrics, RequestContext
 from pecia_gateway.openapi import DocumentedApi
@@ -78,6 +79,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         client=OcrClient(settings.ocr),
         registry=registry,
         metrics=RequestMetrics(registry, "gateway"),
+        gauges=FleetGauges(registry),
         started_at=time(),
     )
     app.state.gateway = gateway

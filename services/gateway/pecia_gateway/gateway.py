@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from pecia_gateway.admission import Admission
 from pecia_gateway.auth import Authenticator
 from pecia_gateway.desk import Desk
+from pecia_gateway.gauges import FleetGauges
 from pecia_gateway.intake import Intake
 from pecia_gateway.settings import Settings
 
@@ -27,6 +28,7 @@ class Gateway:
     client: OcrClient
     registry: CollectorRegistry
     metrics: RequestMetrics
+    gauges: FleetGauges
     started_at: float
 
 

@@ -96,6 +96,23 @@ async def test_capacity_tells_room_and_wait(start: Any) -> None:
     assert body["limits"]["max_picture_bytes"] == 10 << 20
 
 
+@pytest.mark.parametrize(
+    ("states", "ready", "healthy"),
+    [
+        ([EngineState.READY], 1, 1),
+        ([EngineState.READY, EngineState.FAILED], 1, 0),
+        ([EngineState.FAILED], 0, 0),
+    ],
+)
+async def test_metrics_say_what_the_probes_say(
+    start: Any, states: list[EngineState], ready: int, healthy: int
+) -> None:
+    """Alerts are about /health and /ready, and Prometheus reads neither."""
+    async with start(ScriptedOcr(engines=engines(*states))) as gateway:
+        told = (await gateway.client.get("/metrics")).text.splitlines()
+    assert {f"pecia_ready {ready:.1f}", f"pecia_healthy {healthy:.1f}", "pecia_fleet_pods 1.0"} <= set(told)
+
+
 async def test_metrics_count_requests_under_the_seeds_names(gateway: Any, png: bytes) -> None:
     """Dashboards of the former system go on working."""
     await gateway.client.post("/v1/ocr", files={"file": ("a.png", png, "image/png")})

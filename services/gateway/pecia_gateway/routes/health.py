@@ -62,7 +62,8 @@ async def health(gateway: TheGateway) -> Health:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(gateway: TheGateway) -> Response:
-    """Requests, times and memory of this process, in Prometheus' text format."""
+    """Requests, times and memory of this process, and the fleet behind it, in Prometheus' text format."""
+    gateway.gauges.show(await gateway.client.describe())
     return Response(generate_latest(gateway.registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
