@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+PYTHON ?= python3
 PACKAGES := pecia_core pecia_client pecia_dispatch pecia_fetch pecia_jobs pecia_ocr pecia_gateway pecia_worker pecia_ui pecia_standalone
 # A build for machines without a GPU is a tenth of the size: TORCH="torch==2.13.0 --index-url ..." names its index.
 TORCH ?= torch==2.13.0
@@ -9,9 +10,12 @@ TORCH ?= torch==2.13.0
 SIDE_BY_SIDE ?= 2
 # DATA=x ROUNDS=3 -> --data=x --rounds=3, for those of the names that were given
 options = $(foreach name,$(1),$(if $($(name)),--$(shell echo $(name) | tr A-Z a-z)=$($(name))))
+# What an image holds: one service's own requirements. The ocr service's are exported by themselves below.
+IN_IMAGES := $(filter-out ocr,$(notdir $(patsubst %/,%,$(dir $(wildcard services/*/Dockerfile)))))
+FOR_IMAGE := uv export -q --no-emit-workspace --no-default-groups --no-header
 TESTS := $(wildcard libs/*/tests services/*/tests) tests
 
-.PHONY: help up install torch lint type contracts pytest test quality bench-install bench-cpu bench-http bench-soak bench-jobs bench-gpu bench-handover bench-textlayer train-reader protos check-protos docs baseline lock clean
+.PHONY: help up install torch lint type contracts pytest test test-images images quality bench-install bench-cpu bench-http bench-soak bench-jobs bench-gpu bench-handover bench-textlayer train-reader protos check-protos docs baseline lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +54,15 @@ contracts: check-protos ## Imports only go down; the stubs are as generated
 
 pytest: ## All tests, side by side; ARGS go to pytest: make pytest ARGS="tests -k streaming" SIDE_BY_SIDE=0
 	$(BIN)/python -m pytest -n $(SIDE_BY_SIDE) --dist loadfile $(ARGS)
+
+test-images: ## The images, where podman runs: built, restricted, under load, stopped; ARGS go to pytest
+	@podman info >/dev/null 2>&1 || { echo "podman does not run here: the images are not tested. As root on Debian or Ubuntu: apt-get install podman"; exit 0; }; \
+	$(MAKE) --no-print-directory install && $(BIN)/python -m pytest tests/images --timeout=2400 -v $(ARGS)
+
+##@ Ship
+
+images: ## Build the container images: ONLY=ocr,ui TAG=1 REGISTRY=host/team BASE=... DIGEST=sha256:... FLAGS="..." PUSH=1
+	@$(PYTHON) scripts/images.py $(call options,ONLY TAG REGISTRY BASE DIGEST ENGINE SOURCE) $(if $(FLAGS),--flags="$(FLAGS)") $(if $(PUSH),--push) $(ARGS)
 
 ##@ Measure
 
@@ -109,6 +122,10 @@ lock: ## Resolve again and export the hash-pinned requirements
 	uv export -q --all-packages --no-emit-workspace --no-default-groups --group build --group dev --group deepseek --no-header -o requirements/dev.txt >/dev/null
 	uv export -q --no-emit-workspace --only-group deepseek --no-header -o requirements/deepseek.txt >/dev/null
 	uv export -q --no-emit-workspace --only-group bench --no-header -o requirements/bench.txt >/dev/null
+	for name in $(IN_IMAGES); do $(FOR_IMAGE) --package pecia-$$name -o requirements/images/$$name.txt >/dev/null || exit 1; done
+	$(FOR_IMAGE) --package pecia-ocr --extra remote -o requirements/images/ocr.txt >/dev/null
+	$(FOR_IMAGE) --package pecia-ocr --extra remote --extra deepseek -o requirements/images/ocr-cuda.txt >/dev/null
+	$(FOR_IMAGE) --only-group build -o requirements/images/build.txt >/dev/null
 	echo uv | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements/bootstrap.txt >/dev/null
 	echo openai==2.54.0 | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements/openai2.txt >/dev/null
 
