@@ -61,6 +61,8 @@ VIOLATIONS = [
     ("pecia_ocr/decoding/encoded.py", "import onnxruntime", "inference libraries stay"),
     ("pecia_gateway/pages.py", "import pypdfium2", "only pecia_core.pdf opens a PDF"),
     ("pecia_gateway/auth.py", "import httpx", "only the guarded fetcher"),
+    ("pecia_worker/review.py", "import openai", "only the guarded fetcher"),
+    ("pecia_gateway/intake/parts.py", "from redis.asyncio import Redis", "only the guarded fetcher"),
     ("pecia_ocr/pipeline.py", "import pecia_ocr.scheduling.worker", "the service never imports"),
     ("pecia_gateway/odds_and_ends.py", "", "gateway reads top to bottom"),
 ]

@@ -35,6 +35,7 @@ async def _refusal(fetcher: Fetcher, url: str) -> PeciaError:
         "[64:ff9b::7f00:1]",
         "[fd00::1]",
     ]
+    + ["017700000001", "0x7f.1", "[::127.0.0.1]", "[::ffff:7f00:1]", "[::]", "LOCALHOST"]
     + ["[fe80::1]", "224.0.0.1", "255.255.255.255", "[2002:7f00:1::]", "192.0.2.1", "198.18.0.1"],
 )
 async def test_every_disguise_of_a_private_address_is_refused(host: str) -> None:
@@ -82,7 +83,28 @@ def test_what_is_public(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["file:///etc/passwd", "ftp://example.org/a", "gopher://a", "http://", "https://u@h/"]
+    "url",
+    ["file:///etc/passwd", "ftp://example.org/a", "gopher://a", "http://", "https://u@h/", "https://u:p@h/"]
+    + [
+        "https://a@b@c/",
+        "https://example.org\\@127.0.0.1/",
+        "https://exa\tmple.org/",
+        "ht\ntps://example.org/",
+    ]
+    + [
+        "https://example.org:0/",
+        "https://example.org:99999/",
+        "https://example.org:x/",
+        "//example.org/",
+        "https:",
+    ]
+    + ["https://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ/", "https://\uff11\uff12\uff17.0.0.1/", "https://127。0。0。1/", "https://[::1/"]
+    + [
+        "data:image/png;base64,AA==",
+        "unix:///run/docker.sock",
+        "jar:https://a!/b",
+        "https://example.org/\x00",
+    ],
 )
 async def test_other_schemes_and_odd_urls_are_refused(url: str) -> None:
     """Only https, http where allowed, and no user names."""

@@ -1,6 +1,7 @@
 """The guarded fetcher against real servers, and against every disguise of a private address."""
 
 import asyncio
+import gzip
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -156,6 +157,43 @@ async def test_a_head_that_drips_is_left() -> None:
     async with _web(lambda _: b"HTTP/1.1 200 OK\r\nX-Slow: ", drip=True) as (base, _):
         error = await _refusal(_fetcher(timeout_s=0.3), base)
     assert error.code == "failed_to_download_image"
+
+
+async def test_headers_without_end_are_left() -> None:
+    """A head is a few lines; one that grows is no answer."""
+    endless = b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"y" * 1000) for n in range(300))
+    async with _web(lambda _: endless, drip=True) as (base, _):
+        assert (await _refusal(_fetcher(), base)).code == "failed_to_download_image"
+
+
+async def test_answers_before_the_answer_are_no_way_to_stay() -> None:
+    """A server may send any number of 1xx; the time it has is the same."""
+    async with _web(lambda _: b"HTTP/1.1 103 Early Hints\r\n\r\n" * 20_000, drip=True) as (base, _):
+        assert (await _refusal(_fetcher(timeout_s=1), base)).code == "failed_to_download_image"
+
+
+async def test_a_small_body_that_unpacks_to_much_is_not_unpacked() -> None:
+    """What arrives is what counts: nobody asked for compression, and nobody undoes it."""
+    bomb = gzip.compress(bytes(100_000))
+    assert len(bomb) < _MAX
+    async with _web(lambda _: _reply("200 OK", "Content-Encoding: gzip", body=bomb)) as (base, _):
+        assert (await _fetcher().fetch(base, param="url")).data == bomb
+
+
+async def test_a_redirect_does_not_lead_from_https_to_http() -> None:
+    """Each hop is checked as if it were the first."""
+    authority = trustme.CA()
+
+    def answer(_path: str) -> bytes:
+        return _reply("302 Found", "Location: http://127.0.0.1/")
+
+    certificate = authority.issue_cert("127.0.0.1")
+    async with _web(answer, certificate=certificate) as (base, asked):
+        with authority.cert_pem.tempfile() as file:
+            error = await _refusal(
+                _fetcher(allow_http=False, ca_file=Path(file)), base.replace("http", "https")
+            )
+    assert (error.code, asked) == ("invalid_image_url", ["/"])
 
 
 async def test_downloads_at_once_are_bounded() -> None:

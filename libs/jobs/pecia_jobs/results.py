@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from pecia_core.formats import page_json, page_markdown, page_text
+from pecia_core.formats import inert, page_json, page_markdown, page_text
 from pecia_core.recognition import Recognition
 from pecia_core.vocabulary import TaskType
 
@@ -26,7 +26,7 @@ def page_result(lease: Lease, task: TaskType, source: PageSource, read: Recognit
         "source": source.value,
         # A task without lines, such as describe, has no other text than the engine's own.
         "text": (page_text(read.page) if as_markdown else "") or read.text,
-        "markdown": page_markdown(read.page) or read.text,
+        "markdown": page_markdown(read.page) or inert(read.text),
         "confidence": read.page.confidence,
         "engine": read.engine,
         "model": read.model,

@@ -20,7 +20,7 @@ def server() -> Iterator[PostgresServer]:
         with postgres() as running:
             yield running
     except NoPostgres as missing:
-        if os.environ.get("CI"):  # noqa: TID251 - there nothing may be left out
+        if os.environ.get("CI"):
             pytest.fail(str(missing))
         pytest.skip(str(missing))
 

@@ -22,7 +22,14 @@ from pecia_gateway.docs_page import add_docs_page
 from pecia_gateway.gateway import Gateway
 from pecia_gateway.gauges import FleetGauges
 from pecia_gateway.intake import Intake
-from pecia_gateway.middleware import BodyBounds, BodyBudget, BodyLimit, HttpMetrics, RequestContext
+from pecia_gateway.middleware import (
+    BodyBounds,
+    BodyBudget,
+    BodyLimit,
+    Harmless,
+    HttpMetrics,
+    RequestContext,
+)
 from pecia_gateway.openapi import DocumentedApi
 from pecia_gateway.problems import add_problem_handlers, response_of
 from pecia_gateway.routes import deliveries, health, jobs, models, ocr, openai, reviews
@@ -94,6 +101,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _middleware(settings: Settings, registry: CollectorRegistry) -> list[Middleware]:
     return [
+        Middleware(Harmless),
         Middleware(
             CORSMiddleware,
             allow_origins=list(settings.http.cors_origins),

@@ -1,7 +1,12 @@
 """`python -m pecia_ui`: serve the page; settings come from the environment (docs/CONFIG.md)."""
 
+import logging
 import math
+import signal
+import sys
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from streamlit.web import cli
 
@@ -9,7 +14,8 @@ from pecia_ui.logs import configure_logging
 from pecia_ui.palette import CONFIDENT
 from pecia_ui.settings import Settings
 
-_PAGE = Path(__file__).with_name("app.py")
+log = logging.getLogger(__name__)
+_PAGE = Path(__file__).with_name("serving.py")
 
 
 def flags(settings: Settings) -> list[str]:
@@ -28,6 +34,8 @@ def flags(settings: Settings) -> list[str]:
         "logger.level": settings.log_level.lower().replace("debug", "info"),
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
+        # It would write CSV whose cells a spreadsheet takes for formulas.
+        "client.disableDataExport": "true",
         "theme.primaryColor": CONFIDENT,
         "theme.baseRadius": "0.6rem",
         "theme.headingFontSizes": "2rem",
@@ -43,10 +51,18 @@ def flags(settings: Settings) -> list[str]:
     return [f"--{name}={value}" for name, value in options.items()]
 
 
+def _left(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(0)
+
+
 def main() -> None:
     """Serve until told to stop."""
     settings = Settings()
     configure_logging(settings.log_level)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # The server shuts down by itself, and then raises what it was sent: that is a good end.
+        signal.signal(number, _left)
+    log.info("The page is served on port %d", settings.port)
     cli.main(["run", str(_PAGE), *flags(settings)], prog_name="pecia_ui")
 
 

@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import PurePath
 
 from pecia_ui.asking import MARKDOWN
+from pecia_ui.markup import inert
 from pecia_ui.reading import Block, Reading
 
 # Signs that Markdown would take for markup.
@@ -45,9 +46,9 @@ def plain_text(reading: Reading, task_type: str) -> str:
 
 
 def markdown(reading: Reading, task_type: str) -> str:
-    """The Markdown as answered; for other tasks, one paragraph a block."""
+    """The Markdown as answered, made inert; for other tasks, one paragraph a block."""
     if task_type == MARKDOWN or not reading.pages:
-        return reading.text
+        return inert(reading.text)
     return "\n\n".join(_paragraph(block) for page in reading.pages for block in page.blocks)
 
 
@@ -59,7 +60,7 @@ def as_json(reading: Reading) -> str:
 
 def _paragraph(block: Block) -> str:
     if not block.lines:
-        return block.content
+        return inert(block.content)
     rows = [_escaped(row) for row in _rows(block)]
     # Two spaces at the end keep rows apart, as they stood on the paper.
     return "# " + " ".join(rows) if block.kind == "title" else "  \n".join(rows)

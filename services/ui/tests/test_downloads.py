@@ -1,4 +1,4 @@
-"""Readings as files, and Markdown as it is shown."""
+"""Readings as files."""
 
 import json
 from typing import Any
@@ -7,7 +7,6 @@ import pytest
 from pecia_ui.downloads import files
 from pecia_ui.reading import Reading
 from pecia_ui.testing.gateway import page
-from pecia_ui.views.escaping import presentable
 
 SQUARE = [[0, 0], [10, 0], [10, 10], [0, 10]]
 
@@ -82,16 +81,9 @@ def test_json_holds_everything_the_gateway_said() -> None:
     assert "Größe".encode() in file.content
 
 
-@pytest.mark.parametrize(
-    ("read_text", "shown"),
-    [
-        ("![logo](https://elsewhere/x.png)", "\\![logo](https\\://elsewhere/x.png)"),
-        ("from $5 to $6", "from \\$5 to \\$6"),
-        ("at 10:30 :smile: :red[x]", "at 10\\:30 \\:smile: \\:red[x]"),
-        ("already \\$5", "already \\$5"),
-        ("a plain # line", "a plain # line"),
-    ],
-)
-def test_the_preview_shows_only_what_was_read(read_text: str, shown: str) -> None:
-    """No pictures fetched from elsewhere, no formulas out of prices, no icons out of times."""
-    assert presentable(read_text) == shown
+def test_a_file_fetches_nothing() -> None:
+    """Programs that show Markdown fetch its pictures: whoever put one on paper would hear of its readers."""
+    hostile = "![](https://hostile.test/1.png) <img src=https://hostile.test/2.png>"
+    escaped = "\\![](https://hostile.test/1.png) &lt;img src=https://hostile.test/2.png>"
+    assert contents(read(hostile), "markdown") == (hostile, escaped)
+    assert contents(read("", block(content=hostile)), "free_ocr")[1] == escaped

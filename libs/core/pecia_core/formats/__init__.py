@@ -1,5 +1,6 @@
 """A page or document as text, Markdown or JSON. Pure: the same page always gives the same bytes."""
 
+from pecia_core.formats.inert import inert
 from pecia_core.formats.markdown import document_markdown, page_markdown
 from pecia_core.formats.plain import document_text, line_text, page_text, separator
 from pecia_core.formats.structured import document_from_json, document_json, page_from_json, page_json
@@ -9,6 +10,7 @@ __all__ = [
     "document_json",
     "document_markdown",
     "document_text",
+    "inert",
     "line_text",
     "page_from_json",
     "page_json",

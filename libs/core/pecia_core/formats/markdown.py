@@ -1,9 +1,8 @@
 """A page as Markdown: titles, lists, formulas and tables keep their kind."""
 
 from pecia_core.document import Block, Document, Page
-from pecia_core.formats.escaping import escaped
+from pecia_core.formats.inert import formula, inert, table_markdown
 from pecia_core.formats.plain import line_text, separator
-from pecia_core.tables import table_rows
 from pecia_core.vocabulary import BlockKind, TaskType
 
 _BETWEEN_BLOCKS = "\n\n"
@@ -37,23 +36,11 @@ def _block(block: Block) -> str:
 
 
 def _content(block: Block) -> str:
-    # Passed on as the engine wrote it, but for tables. Whoever shows it to people must sanitise it.
     if block.kind is BlockKind.FORMULA and block.content:
-        return f"$$\n{block.content}\n$$"
+        return formula(block.content)
     if block.kind is BlockKind.TABLE and block.content:
         return table_markdown(block.content)
-    return block.content
-
-
-def table_markdown(html: str) -> str:
-    """A table as rows between pipes, its first row as the head; what is no table is text."""
-    rows = table_rows(html)
-    if rows is None:
-        return "\n".join(escaped(line) for line in html.splitlines())
-    if not rows:
-        return ""
-    head, *others = (f"| {' | '.join(map(escaped, row))} |" for row in rows)
-    return "\n".join([head, "|" + " --- |" * len(rows[0]), *others])
+    return inert(block.content)
 
 
 def _joined(block: Block) -> str:

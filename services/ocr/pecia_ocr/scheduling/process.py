@@ -110,7 +110,7 @@ class WorkerProcess:
                 env=self._spec.environment,
                 stdin=asyncio.subprocess.DEVNULL,
             )
-        self._reader, self._writer = await asyncio.open_connection(sock=ours)
+        self._reader, self._writer = await asyncio.open_connection(sock=ours)  # noqa: TID251 - one end of a pair
 
     async def _loaded(self, progress: Callable[[float], None]) -> EngineInfo:
         while True:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pecia_ui.client import Gateway
 from pecia_ui.errors import UiError
+from pecia_ui.views.escaping import plain
 from pecia_ui.visit import Inventory, Visit
 
 _FRESH_S = 30.0
@@ -58,7 +59,7 @@ def show_address(known: Inventory, gateway: Gateway) -> None:
     with st.sidebar:
         st.caption(f"Gateway: `{gateway.base}`")
         if known.error is not None:
-            st.caption(known.error.message)
+            st.caption(plain(known.error.message))
 
 
 def _status(known: Inventory) -> tuple[str, Literal["red", "green", "orange"], str]:

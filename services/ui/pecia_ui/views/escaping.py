@@ -1,15 +1,6 @@
-"""Text from elsewhere, so that Streamlit shows it as it is: no HTML, no pictures fetched, no formulas."""
+"""Text from elsewhere inside our own sentences, so that Streamlit shows it as it is: no mark-up at all."""
 
 import re
-
-# Beyond Markdown, Streamlit knows pictures from elsewhere, formulas, icons and colours: all of them
-# would show something that is not on the paper.
-_STREAMLIT_MARKUP = re.compile(r"(?<!\\)(!(?=\[)|\$|:(?=\S))")
-
-
-def presentable(markdown: str) -> str:
-    """Markdown that shows only what was read: no pictures fetched, no formulas out of prices."""
-    return _STREAMLIT_MARKUP.sub(r"\\\1", markdown)
 
 
 def code(text: str) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pecia_ui.views import connection
+from pecia_ui.views import connection, preview
 from pecia_ui.visit import Inventory
 
 TITLE = "pecia: text from pictures"
@@ -30,7 +30,7 @@ each is, its pages as they come, its files. A job goes on when you close the pag
 
 def show(known: Inventory) -> None:
     """One row."""
-    st.html(_STYLE)
+    st.html(_STYLE + preview.STYLE)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.image(ICON, width=40, alt="")
         st.title("pecia", width="content", anchor=False)

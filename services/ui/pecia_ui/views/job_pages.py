@@ -11,8 +11,8 @@ from pecia_ui.drawing import CannotDraw, sheet_of_page
 from pecia_ui.errors import UiError
 from pecia_ui.following import Snapshot
 from pecia_ui.jobs import Job, JobPage, PageText
-from pecia_ui.views import picture, result, text_box
-from pecia_ui.views.escaping import plain, presentable
+from pecia_ui.views import picture, preview, result, text_box
+from pecia_ui.views.escaping import plain
 from pecia_ui.visit import Visit
 
 _NUMBER = "job-page"
@@ -102,7 +102,8 @@ def _page(visit: Visit, gateway: Gateway, which: tuple[Job, JobPage], threshold:
         else:
             st.info("No text was found on this page.", icon=":material/draft:")
     if read.markdown:
-        tabs["Preview"].container(border=True).markdown(presentable(read.markdown))
+        with tabs["Preview"]:
+            preview.show(read.markdown)
     if read.layout:
         with tabs["Layout"]:
             _layout(visit, read, threshold)

@@ -6,8 +6,8 @@ from pecia_ui.asking import MARKDOWN
 from pecia_ui.downloads import files
 from pecia_ui.errors import UiError
 from pecia_ui.reading import Reading
-from pecia_ui.views import text_box
-from pecia_ui.views.escaping import plain, presentable
+from pecia_ui.views import preview, text_box
+from pecia_ui.views.escaping import code, plain
 from pecia_ui.visit import Outcome
 
 # Share of doubtful lines above which the whole page is in doubt.
@@ -44,7 +44,7 @@ def error(failure: UiError) -> None:
         "code": failure.code,
         "request id": failure.request_id,
     }
-    told = " · ".join(f"{name} `{value}`" for name, value in known.items() if value)
+    told = " · ".join(f"{name} {code(str(value))}" for name, value in known.items() if value)
     if told:
         st.caption(told)
 
@@ -86,8 +86,8 @@ def _notices(reading: Reading) -> None:
         )
     if reading.is_truncated:
         st.warning("The text is not complete: the model stopped early.", icon=":material/content_cut:")
-    for code, message in reading.warnings:
-        if code not in _QUIET:
+    for kind, message in reading.warnings:
+        if kind not in _QUIET:
             st.caption(f":material/info: {plain(message)}")
 
 
@@ -108,7 +108,8 @@ def _text(outcome: Outcome, reading: Reading) -> None:
     with tabs["Text"]:
         text_box.show(reading.text)
     if is_markdown:
-        tabs["Preview"].container(border=True).markdown(presentable(reading.text))
+        with tabs["Preview"]:
+            preview.show(reading.text)
     with tabs["Lines"]:
         _table(reading)
 
@@ -162,6 +163,6 @@ def _details(outcome: Outcome, reading: Reading) -> None:
             if key in timings
         }
         told["Request id"] = reading.request_id
-        st.markdown("\n".join(f"- {name}: `{value}`" for name, value in told.items() if value))
+        st.markdown("\n".join(f"- {name}: {code(value)}" for name, value in told.items() if value))
         for _, message in reading.warnings:
             st.caption(plain(message))

@@ -104,7 +104,7 @@ def server() -> Iterator[PostgresServer]:
         with postgres() as running:
             yield running
     except NoPostgres as missing:
-        if os.environ.get("CI"):  # noqa: TID251 - where nothing may be left out
+        if os.environ.get("CI"):
             pytest.fail(str(missing))
         pytest.skip(str(missing))
 
