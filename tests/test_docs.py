@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = {
     "pecia_core": ROOT / "libs/core",
     "pecia_client": ROOT / "libs/client",
+    "pecia_identity": ROOT / "libs/identity",
     "pecia_ocr": ROOT / "services/ocr",
     "pecia_gateway": ROOT / "services/gateway",
     "pecia_worker": ROOT / "services/worker",

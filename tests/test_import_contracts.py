@@ -15,6 +15,7 @@ PACKAGES = [
     "libs/client/pecia_client",
     "libs/dispatch/pecia_dispatch",
     "libs/fetch/pecia_fetch",
+    "libs/identity/pecia_identity",
     "libs/jobs/pecia_jobs",
     "services/ocr/pecia_ocr",
     "services/gateway/pecia_gateway",

@@ -14,11 +14,13 @@ from pecia_core.vocabulary import ModelSize, TaskType
 from rich.console import Console
 from rich.table import Table
 
+from pecia_client.audit import audit_app
 from pecia_client.calling import EPILOG, ApiBase, ApiKey, client_for
 from pecia_client.jobs_cli import jobs_app
 from pecia_client.keys import keys_app
 from pecia_client.outputs import FolderOutput, Format, StreamOutput
 from pecia_client.runs import Run, report, run
+from pecia_client.tenants import tenants_app
 
 _OCR_HELP = """Read pictures and short PDFs (up to 8 pages); `pecia jobs submit` takes longer ones.
 
@@ -45,6 +47,8 @@ app = typer.Typer(
 )
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(keys_app, name="keys")
+app.add_typer(audit_app, name="audit")
+app.add_typer(tenants_app, name="tenants")
 
 
 @app.callback(invoke_without_command=True)

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from pecia_core.recognition import RecognizeOptions
 
+from pecia_client.admin import Administration
 from pecia_client.connection import Connection, Retries, data_events, request_id
 from pecia_client.failures import from_event
 from pecia_client.jobs.api import Jobs
@@ -53,6 +54,7 @@ class RestClient:
         )
         self.base_url = self._connection.base_url
         self.jobs = Jobs(self._connection)
+        self.administration = Administration(self._connection)
 
     def __enter__(self) -> Self:
         """Itself."""

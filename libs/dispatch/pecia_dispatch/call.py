@@ -21,13 +21,18 @@ class Call:
 
 
 def metadata_of(call: Call, own_key: str) -> Metadata:
-    """What travels beside the request. The gateway's own key wins over the caller's: it is trusted."""
+    """What travels beside the request. The service's own key wins over the caller's: it is trusted."""
     return (
         *authorization(own_key or call.bearer),
-        ("x-request-id", quote(call.request_id, safe=":")),
+        ("x-request-id", request_name(call)),
         ("x-pecia-tenant", quote(call.tenant)),
         *_cache_control(call.cache_control),
     )
+
+
+def request_name(call: Call) -> str:
+    """The request's id as metadata can carry it."""
+    return quote(call.request_id, safe=":")
 
 
 def _cache_control(said: str) -> Metadata:

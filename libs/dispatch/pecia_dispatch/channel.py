@@ -1,8 +1,7 @@
 """One connection to one pod."""
 
-from pathlib import Path
-
 import grpc
+from pecia_identity.certificates import PaperFiles, Papers
 
 from pecia_dispatch.addresses import Address
 from pecia_dispatch.settings import ClientTlsSettings, OcrSettings
@@ -12,12 +11,8 @@ _CONNECT_MS = 2000
 _KEEPALIVE_TIMEOUT_MS = 10_000
 
 
-def open_channel(address: Address, settings: OcrSettings) -> grpc.aio.Channel:
-    """A channel that connects with its first call.
-
-    Raises:
-        OSError: a file the TLS settings name cannot be read.
-    """
+def open_channel(address: Address, settings: OcrSettings, papers: Papers) -> grpc.aio.Channel:
+    """A channel that connects with its first call, and shows and trusts `papers` as long as it lasts."""
     options: list[tuple[str, int | str]] = [
         ("grpc.max_send_message_length", settings.max_message_bytes),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
@@ -40,12 +35,12 @@ def open_channel(address: Address, settings: OcrSettings) -> grpc.aio.Channel:
         return grpc.aio.insecure_channel(str(address), options=options)
     # The pod is dialled by address; its certificate carries the service's name.
     options.append(("grpc.ssl_target_name_override", settings.tls.server_name or address.name))
-    return grpc.aio.secure_channel(str(address), _credentials(settings.tls), options=options)
+    credentials = grpc.ssl_channel_credentials(
+        papers.authorities, papers.key or None, papers.certificate or None
+    )
+    return grpc.aio.secure_channel(str(address), credentials, options=options)
 
 
-def _credentials(tls: ClientTlsSettings) -> grpc.ChannelCredentials:
-    return grpc.ssl_channel_credentials(_read(tls.ca_file), _read(tls.key_file), _read(tls.cert_file))
-
-
-def _read(path: Path | None) -> bytes | None:
-    return path.read_bytes() if path else None
+def paper_files(tls: ClientTlsSettings) -> PaperFiles:
+    """Where the papers lie; nowhere while there is no TLS."""
+    return PaperFiles(tls.cert_file, tls.key_file, tls.ca_file) if tls.ca_file else PaperFiles()

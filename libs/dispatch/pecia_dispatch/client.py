@@ -1,5 +1,7 @@
 """Calls the ocr service: finds its pods, picks one, hands on deadline and request id, maps errors back."""
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator
 
 import grpc
@@ -7,14 +9,17 @@ from pecia.ocr.v1 import ocr_pb2
 from pecia_core import wire
 from pecia_core.errors import EngineFailed
 from pecia_core.recognition import Event, Recognition, RecognizeOptions, Started
+from pecia_identity.assertions import Statement
 
 from pecia_dispatch.addresses import Lookup, look_up
-from pecia_dispatch.call import Call, Metadata, metadata_of
+from pecia_dispatch.call import Call
 from pecia_dispatch.fleet import Fleet, PodView
 from pecia_dispatch.pod import Pod
 from pecia_dispatch.pods import Pods
 from pecia_dispatch.settings import OcrSettings
 from pecia_dispatch.tries import Tries
+
+_log = logging.getLogger(__name__)
 
 
 class OcrClient:
@@ -37,9 +42,12 @@ class OcrClient:
         request = ocr_pb2.RecognizeRequest(options=wire.options_to_proto(options))
         request.picture.encoded = picture  # in place: a Picture handed over would be copied once more
         tries = Tries(self._pods, options.model, call.timeout_s)
+        credentials = self._pods.credentials
+        said = await credentials.statement(call, "Recognize", picture)
         while True:
             pod = await tries.next_pod()
-            rpc = pod.stub.Recognize(request, timeout=tries.remaining_s, metadata=self._metadata(call))
+            metadata = credentials.metadata(call, said)
+            rpc = pod.stub.Recognize(request, timeout=tries.remaining_s, metadata=metadata)
             try:
                 with pod.busy():
                     response = await rpc
@@ -64,9 +72,12 @@ class OcrClient:
         )
         tries = Tries(self._pods, options.model, call.timeout_s)
         progress = _Progress()
+        credentials = self._pods.credentials
+        said = await credentials.statement(call, "RecognizeStream", picture)
         while True:
             pod = await tries.next_pod()
-            rpc = pod.stub.RecognizeStream(request, timeout=tries.remaining_s, metadata=self._metadata(call))
+            metadata = credentials.metadata(call, said)
+            rpc = pod.stub.RecognizeStream(request, timeout=tries.remaining_s, metadata=metadata)
             try:
                 with pod.busy():
                     async for message in rpc:
@@ -89,12 +100,26 @@ class OcrClient:
         """Each pod as this gateway sees it now."""
         return tuple(pod.view() for pod in self._pods.now())
 
+    async def forget(self, tenant: str, call: Call) -> dict[str, int | None]:
+        """Have every pod forget what it kept of a tenant: pod -> results; None = it did not answer."""
+        pods = await self._pods.found()
+        metadata = self._pods.credentials.metadata(call, Statement(call.tenant, "Forget"))
+        request = ocr_pb2.ForgetRequest(tenant=tenant)
+        asked = (pod.stub.Forget(request, timeout=call.timeout_s, metadata=metadata) for pod in pods)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, grpc.aio.AioRpcError):
+                _log.warning("a pod did not forget a tenant", extra={"status": answer.code().name})
+            elif isinstance(answer, BaseException):
+                raise answer
+        return {
+            str(pod.address): None if isinstance(answer, BaseException) else int(answer.results)
+            for pod, answer in zip(pods, answers, strict=True)
+        }
+
     async def close(self) -> None:
         """Drop the connections; calls still running have a moment left."""
         await self._pods.close()
-
-    def _metadata(self, call: Call) -> Metadata:
-        return metadata_of(call, self._pods.own_key)
 
 
 class _Progress:

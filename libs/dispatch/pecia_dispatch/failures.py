@@ -53,10 +53,14 @@ class Failure:
     verdict: Verdict
 
 
-def understand(failure: grpc.aio.AioRpcError, *, own_key: bool = False) -> Failure:
-    """What the service said, or what its silence means. `own_key` = the call carried the gateway's key."""
-    if own_key and failure.code() is grpc.StatusCode.UNAUTHENTICATED:
-        _log.error("the ocr service does not know the gateway's key: set PECIA_OCR__BEARER_KEY")
+def understand(failure: grpc.aio.AioRpcError, *, ours: bool = False) -> Failure:
+    """What the service said, or what its silence means. `ours` = the call showed a key of this service."""
+    if ours and failure.code() in {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}:
+        _log.error(
+            "the ocr service does not believe this one: look at PECIA_OCR__BEARER_KEY and "
+            "PECIA_OCR__ASSERTION__KEY_FILE",
+            extra={"reason": failure.details()},
+        )
         return Failure(from_code("engine_unavailable", _PLAIN_MESSAGES["engine_unavailable"]), Verdict.FINAL)
     info, retry_after = _details(failure)
     if info is None:

@@ -37,6 +37,11 @@ class Pod:
         self._not_ready_until = 0.0
         self._full_until = 0.0
 
+    def follow(self, former: "Pod") -> None:
+        """Know what was known over another connection to the same pod."""
+        self.description = former.description
+        self.free_slots, self.queue_length = former.free_slots, former.queue_length
+
     @contextmanager
     def busy(self) -> Iterator[None]:
         """Count a call for as long as it runs."""

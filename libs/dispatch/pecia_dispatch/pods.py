@@ -8,10 +8,13 @@ from dataclasses import replace
 
 import grpc
 from pecia.ocr.v1 import ocr_pb2
+from pecia_identity.assertions import Signer, Statement
+from pecia_identity.watched import Watched
 
 from pecia_dispatch.addresses import Address, Lookup, look_up, parse_target, resolve
-from pecia_dispatch.call import authorization
-from pecia_dispatch.channel import open_channel
+from pecia_dispatch.call import Call
+from pecia_dispatch.channel import open_channel, paper_files
+from pecia_dispatch.credentials import Credentials
 from pecia_dispatch.fleet import Fleet
 from pecia_dispatch.merging import merged
 from pecia_dispatch.pod import Clock, Pod
@@ -24,6 +27,8 @@ _FRESH_S = 1.0
 # Seconds between two looks at least, however many calls fail.
 _BREATH_S = 0.2
 _CLOSE_GRACE_S = 1.0
+# What a pod offers is asked for nobody.
+_OURSELVES = Call(request_id="describe", tenant="", timeout_s=0.0)
 
 
 class Pods:
@@ -35,12 +40,17 @@ class Pods:
         """Look for nobody yet.
 
         Raises:
-            ValueError: the target is no name:port.
+            ValueError: the target is no name:port, or a file holds no certificate or key.
+            OSError: a file cannot be read.
         """
         self._settings = settings
         self._endpoints = parse_target(settings.target)
         self._lookup = lookup
         self._clock = clock
+        files = paper_files(settings.tls)
+        self._papers = Watched("certificates of the calls to the ocr service", files.there, files.read, 0.0)
+        self._shown = self._papers.now()
+        self._signer = Signer(settings.assertion)
         self._pods: dict[Address, Pod] = {}
         self._retired: list[Pod] = []
         self._fleet = Fleet()
@@ -51,9 +61,9 @@ class Pods:
         self._watching: asyncio.Task[None] | None = None
 
     @property
-    def own_key(self) -> str:
-        """The gateway's key at the ocr service; empty = none."""
-        return self._settings.bearer_key.get_secret_value()
+    def credentials(self) -> Credentials:
+        """What this service's calls show."""
+        return Credentials(self._settings.bearer_key.get_secret_value(), self._signer)
 
     async def found(self) -> tuple[Pod, ...]:
         """The pods there are; the first caller starts the looking."""
@@ -119,6 +129,7 @@ class Pods:
         addresses = await resolve(self._endpoints, self._lookup)
         if addresses is not None:
             self._keep(addresses)
+        self._renew()
         self._resolved.set()
         async with self._describing:
             await self._describe_all()
@@ -128,7 +139,20 @@ class Pods:
         for address in self._pods.keys() - addresses:
             self._retired.append(self._pods.pop(address))
         for address in addresses - self._pods.keys():
-            self._pods[address] = Pod(address, open_channel(address, self._settings), self._clock)
+            self._pods[address] = self._pod(address)
+
+    def _pod(self, address: Address) -> Pod:
+        return Pod(address, open_channel(address, self._settings, self._shown), self._clock)
+
+    def _renew(self) -> None:
+        """Show new certificates on new connections; what runs on the old ones ends there."""
+        if (papers := self._papers.now()) == self._shown:
+            return
+        self._shown = papers
+        for address, former in tuple(self._pods.items()):
+            self._retired.append(former)
+            self._pods[address] = self._pod(address)
+            self._pods[address].follow(former)
 
     async def _close_retired(self) -> None:
         """A pod that left the name finishes what it has: its calls must not be cut off."""
@@ -153,10 +177,10 @@ class Pods:
             answer = await pod.stub.Describe(
                 ocr_pb2.DescribeRequest(),
                 timeout=self._settings.describe_timeout_s,
-                metadata=authorization(self.own_key),
+                metadata=self.credentials.metadata(_OURSELVES, Statement("", "Describe")),
             )
         except grpc.aio.AioRpcError as failure:
-            reason = trouble(failure, self._settings)
+            reason = trouble(failure, self._settings, self._shown)
             if pod.reachable:
                 _log.warning(
                     "a pod of the ocr service does not describe itself",

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from pecia_identity.settings import SigningSettings
 from pydantic import BaseModel, Field, SecretStr
 
 _MIB = 1024 * 1024
 
 
 class ClientTlsSettings(BaseModel):
-    """Transport security towards the ocr service; off while `ca_file` is empty."""
+    """Transport security towards the ocr service; off while `ca_file` is empty. Changed files count soon."""
 
     ca_file: Path | None = Field(None, description="PEM authorities that sign the ocr service's certificate.")
     cert_file: Path | None = Field(None, description="PEM certificate chain of the gateway (mutual TLS).")
@@ -37,6 +38,7 @@ class OcrSettings(BaseModel):
         "the tenant is believed; empty = the caller's own key is handed on.",
     )
     tls: ClientTlsSettings = Field(default_factory=ClientTlsSettings)
+    assertion: SigningSettings = Field(default_factory=SigningSettings)
     resolve_interval_s: float = Field(
         5.0,
         gt=0,

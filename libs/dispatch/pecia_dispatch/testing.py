@@ -80,6 +80,7 @@ class ScriptedOcr(ocr_pb2_grpc.OcrServiceServicer):
     engines: list[ocr_pb2.EngineDescription] = field(default_factory=lambda: [engine_description()])
     load: ocr_pb2.Load = field(default_factory=lambda: ocr_pb2.Load(free_slots=2, pages_per_second=1.0))
     seen: list[Seen] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
     running: int = 0
     cancelled: int = 0
     trailers: tuple[tuple[str, str], ...] = _TRAILERS
@@ -110,6 +111,15 @@ class ScriptedOcr(ocr_pb2_grpc.OcrServiceServicer):
         """What it claims to be."""
         limits = ocr_pb2.Limits(max_picture_bytes=10 << 20, max_picture_pixels=100_000_000)
         return ocr_pb2.DescribeResponse(engines=self.engines, limits=limits, load=self.load, version="test")
+
+    async def Forget(  # noqa: N802 - named by the contract
+        self, request: ocr_pb2.ForgetRequest, context: Context
+    ) -> ocr_pb2.ForgetResponse:
+        """As if three results of every tenant had been kept."""
+        self.forgotten.append(request.tenant)
+        metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
+        self.seen.append(Seen(b"", RecognizeOptions(), metadata, context.time_remaining()))
+        return ocr_pb2.ForgetResponse(results=3)
 
     async def _events(
         self, request: ocr_pb2.RecognizeRequest | ocr_pb2.RecognizeStreamRequest, context: Context

@@ -70,7 +70,7 @@ class Tries:
         Raises:
             PeciaError: what the caller has to hear, if this was the end of it.
         """
-        understood = understand(failure, own_key=bool(self._pods.own_key))
+        understood = understand(failure, ours=self._pods.credentials.ours)
         error = understood.error
         match understood.verdict:
             case Verdict.REFUSED:

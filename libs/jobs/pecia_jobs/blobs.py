@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 from pecia_core.errors import NotFound, PeciaError, Unavailable
+from pecia_core.tenants import tenant_slug
 
 from pecia_jobs.ids import is_job_id
 from pecia_jobs.settings import BlobSettings
@@ -52,14 +52,6 @@ _NO_BUCKET = "NoSuchBucket"  # to a reader it looks like a blob that is not ther
 _RETRIES = 4
 _FIRST_WAIT = timedelta(milliseconds=100)
 _LONGEST_WAIT = timedelta(seconds=2)
-_TENANT_LETTERS = 40
-_TENANT_DIGITS = 12
-
-
-def tenant_slug(tenant: str) -> str:
-    """The tenant as a folder: no two tenants share one, whatever the file system thinks of case."""
-    letters = re.sub(r"[^a-z0-9]+", "-", tenant.lower()).strip("-")[:_TENANT_LETTERS]
-    return f"{letters or 'tenant'}-{sha256(tenant.encode()).hexdigest()[:_TENANT_DIGITS]}"
 
 
 def job_prefix(tenant: str, job_id: str) -> str:

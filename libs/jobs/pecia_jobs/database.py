@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from pecia_jobs import migrations
 from pecia_jobs.expressions import Now
+from pecia_jobs.schema import metadata
 from pecia_jobs.settings import DatabaseSettings
 from pecia_jobs.trouble import passes
 
@@ -119,6 +120,28 @@ class Database:
         """Where the SQLite file lies, which everybody shares; None = somewhere behind a server."""
         file = self._writer.url.database if self.sqlite else None
         return Path(file).parent if file and file != ":memory:" else None
+
+    async def compact(self) -> None:
+        """Give up the room of deleted rows, and overwrite it where that can be asked for.
+
+        SQLite writes its file anew: nothing deleted is left in it. PostgreSQL frees the room, which is
+        overwritten by and by; its logs and backups are its operator's.
+
+        Raises:
+            Unavailable: the database stayed away.
+        """
+        await self._patiently(self._compacted)
+
+    async def _compacted(self) -> None:
+        if not self.sqlite:
+            tables = ", ".join(metadata.tables)
+            async with self._reader.connect() as connection:
+                await connection.execute(text(f"VACUUM {tables}"))
+            return
+        async with self._writer.connect() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                await (await driver.execute(statement)).close()
 
     async def close(self) -> None:
         """Hang up."""

@@ -185,3 +185,11 @@ review = Table(
     Column("created", Double, nullable=False),
     Column("decided", Double),
 )
+
+# API keys, by the id that is part of them; their owners are in the keys file.
+key_use = Table(
+    "key_use",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("used", Double, nullable=False),
+)

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pecia_core.telemetry import RequestMetrics
 from pecia_dispatch import OcrClient
+from pecia_identity.audit_log import AuditLog
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -22,6 +23,7 @@ from pecia_gateway.docs_page import add_docs_page
 from pecia_gateway.gateway import Gateway
 from pecia_gateway.gauges import FleetGauges
 from pecia_gateway.intake import Intake
+from pecia_gateway.key_use import KeyUse
 from pecia_gateway.middleware import (
     BodyBounds,
     BodyBudget,
@@ -32,7 +34,7 @@ from pecia_gateway.middleware import (
 )
 from pecia_gateway.openapi import DocumentedApi
 from pecia_gateway.problems import add_problem_handlers, response_of
-from pecia_gateway.routes import deliveries, health, jobs, models, ocr, openai, reviews
+from pecia_gateway.routes import admin, deliveries, health, jobs, models, ocr, openai, reviews
 from pecia_gateway.settings import JobSettings, Settings
 
 # What a form has beside its document.
@@ -58,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.needs_keys = settings.auth.keys_file is not None
     add_problem_handlers(app)
     add_docs_page(app)
-    for routes in (openai, ocr, jobs, deliveries, reviews, models, health):
+    for routes in (openai, ocr, jobs, deliveries, reviews, admin, models, health):
         app.include_router(routes.router)
         _answer_head(app, routes.router.routes)
     _answer_head(app, app.routes)  # the page
@@ -69,7 +71,13 @@ def _answer_head(app: FastAPI, routes: Iterable[BaseRoute]) -> None:
     """Monitors ask with HEAD; FastAPI's routes, unlike Starlette's, know only the methods they name."""
     for route in tuple(routes):
         if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
-            app.add_api_route(route.path, route.endpoint, methods=["HEAD"], include_in_schema=False)
+            app.add_api_route(
+                route.path,
+                route.endpoint,
+                methods=["HEAD"],
+                include_in_schema=False,
+                dependencies=route.dependencies,
+            )
 
 
 @asynccontextmanager
@@ -87,15 +95,20 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         registry=registry,
         metrics=RequestMetrics(registry, "gateway"),
         gauges=FleetGauges(registry),
+        audit=AuditLog(settings.audit, "gateway"),
+        uses=KeyUse(stores.key_uses),
         started_at=time(),
     )
     app.state.gateway = gateway
     stores.open()
+    gateway.uses.open()
     try:
         yield
     finally:
         await gateway.client.close()
         await gateway.intake.close()
+        await gateway.uses.close()
+        await asyncio.to_thread(gateway.audit.close)
         await stores.close()
 
 

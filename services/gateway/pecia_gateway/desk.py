@@ -3,12 +3,15 @@
 import asyncio
 import logging
 from contextlib import suppress
+from dataclasses import dataclass
 from time import monotonic
 from typing import TypeVar
 
 from pecia_core.errors import NotFound, PeciaError, Unavailable
-from pecia_jobs.blobs import open_blobs
+from pecia_jobs.blobs import Blobs, open_blobs
 from pecia_jobs.database import Database, open_database
+from pecia_jobs.erasure import Erasure
+from pecia_jobs.key_uses import KeyUses
 from pecia_jobs.retention import Limits
 from pecia_jobs.service import JobService
 from pecia_jobs.store import Counts, Store
@@ -27,13 +30,21 @@ _PATIENCE_S = 5.0
 _PROBE_S = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What jobs need. None = there is no place for them."""
+
+    service: JobService | None
+    outside: Outside | None
+    erasure: Erasure | None
+
+
 class Desk:
     """Where jobs are handed in and asked for."""
 
-    def __init__(self, service: JobService | None, outside: Outside | None, settings: JobSettings) -> None:
-        """Nobody is there yet. `service` and `outside` None = there is no place for jobs."""
-        self._service = service
-        self._outside = outside
+    def __init__(self, parts: "Parts", settings: JobSettings) -> None:
+        """Nobody is there yet."""
+        self._parts = parts
         self._settings = settings
         self._counts = Counts(0, 0, 0)
         self._counted_at = -_PROBE_S
@@ -48,12 +59,17 @@ class Desk:
             NotFound: they are switched off here.
             Unavailable: there is no place for them.
         """
-        return self._there(self._service)
+        return self._there(self._parts.service)
 
     @property
     def outside(self) -> Outside:
         """Who is told of jobs, and who answers. Raises as `service`."""
-        return self._there(self._outside)
+        return self._there(self._parts.outside)
+
+    @property
+    def erasure(self) -> Erasure:
+        """Deletes all of a tenant. Raises as `service`."""
+        return self._there(self._parts.erasure)
 
     async def counts(self) -> Counts:
         """How much is going on, as known a second ago; as last known while the database is away."""
@@ -81,9 +97,12 @@ class JobStores:
     def __init__(self, settings: Settings) -> None:
         """Connect to nothing yet."""
         self._database = _database(settings)
-        self._service = _service(settings, self._database) if self._database else None
+        blobs = open_blobs(settings.blobs)
+        self._service = _service(settings, self._database, blobs) if self._database else None
         outside = Outside(self._database, settings) if self._database else None
-        self.desk = Desk(self._service, outside, settings.jobs)
+        erasure = Erasure(self._database, blobs) if self._database else None
+        self.key_uses = KeyUses(self._database) if self._database else None
+        self.desk = Desk(Parts(self._service, outside, erasure), settings.jobs)
         self._preparing: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -111,8 +130,8 @@ def _database(settings: Settings) -> Database | None:
         return None
 
 
-def _service(settings: Settings, database: Database) -> JobService:
+def _service(settings: Settings, database: Database, blobs: Blobs) -> JobService:
     jobs = settings.jobs
     limits = Limits(int(jobs.max_storage_mb * _MIB), jobs.max_count, jobs.max_age_hours * _HOUR_S)
     store = Store(database, max_age_s=limits.max_age_s)
-    return JobService(database, store, open_blobs(settings.blobs), limits)
+    return JobService(database, store, blobs, limits)

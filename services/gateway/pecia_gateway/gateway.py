@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from pecia_core.telemetry import RequestMetrics
 from pecia_dispatch import OcrClient
+from pecia_identity.audit_log import AuditLog
 from prometheus_client import CollectorRegistry
 
 from pecia_gateway.admission import Admission
@@ -13,6 +14,7 @@ from pecia_gateway.auth import Authenticator
 from pecia_gateway.desk import Desk
 from pecia_gateway.gauges import FleetGauges
 from pecia_gateway.intake import Intake
+from pecia_gateway.key_use import KeyUse
 from pecia_gateway.settings import Settings
 
 
@@ -29,6 +31,8 @@ class Gateway:
     registry: CollectorRegistry
     metrics: RequestMetrics
     gauges: FleetGauges
+    audit: AuditLog
+    uses: KeyUse
     started_at: float
 
 

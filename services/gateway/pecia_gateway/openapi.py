@@ -1,11 +1,15 @@
 """The OpenAPI document: what FastAPI finds, and the request bodies, which the routes read themselves."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 from pydantic.json_schema import models_json_schema
+from starlette.routing import BaseRoute
 
+from pecia_gateway.access import scopes_of
 from pecia_gateway.schemas.deliveries import Decision
 from pecia_gateway.schemas.jobs import JobForm, PdfForm
 from pecia_gateway.schemas.ocr import OcrForm
@@ -18,7 +22,6 @@ Errors have one shape everywhere, `{"error": {message, type, param, code}, "deta
 every answer has an `x-request-id`, under which the logs tell what happened.
 """
 _BODIES = (ChatCompletionRequest, CompletionRequest, OcrForm, JobForm, PdfForm, Decision)
-_OPEN = ("/live", "/ready", "/health", "/metrics", "/v1/capacity", "/v1/reviews/{review_id}")
 
 
 class DocumentedApi(FastAPI):
@@ -41,7 +44,7 @@ def _document(app: DocumentedApi) -> dict[str, Any]:
     document["components"]["schemas"].update(bodies["$defs"])
     _forget_framework_refusals(document)
     if app.needs_keys:
-        _ask_for_keys(document)
+        _ask_for_keys(document, app.routes)
     return document
 
 
@@ -54,9 +57,10 @@ def _forget_framework_refusals(document: dict[str, Any]) -> None:
         document["components"]["schemas"].pop(schema, None)
 
 
-def _ask_for_keys(document: dict[str, Any]) -> None:
+def _ask_for_keys(document: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
     document["components"]["securitySchemes"] = {"ApiKey": {"type": "http", "scheme": "bearer"}}
-    for path, operations in document["paths"].items():
-        if path not in _OPEN:
-            for operation in operations.values():
-                operation["security"] = [{"ApiKey": []}]
+    for route in iter_route_contexts(routes):
+        operations = document["paths"].get(route.path, {})
+        for method, operation in operations.items():
+            if method.upper() in (route.methods or ()) and (scopes := scopes_of(route)):
+                operation["security"] = [{"ApiKey": [scope.value]} for scope in scopes]

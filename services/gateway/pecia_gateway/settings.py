@@ -9,6 +9,7 @@ from pathlib import Path
 from pecia_core.settings import CommaList, SeedNames
 from pecia_dispatch.settings import OcrSettings
 from pecia_fetch.settings import FetchSettings
+from pecia_identity.settings import AuditSettings
 from pecia_jobs import settings as of_jobs
 from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -91,7 +92,7 @@ class AuthSettings(BaseModel):
     """Who may call, and how often."""
 
     keys_file: Path | None = Field(
-        None, description="TOML file of hashed API keys (see `pecia keys new`); empty = everybody may call."
+        None, description="TOML file of hashed API keys (see `pecia keys`); empty = everybody may call."
     )
     reload_s: float = Field(
         1.0, ge=0, description="Seconds between looks at whether the keys file has changed."
@@ -183,6 +184,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = Field(default_factory=LimitSettings)
     ocr: OcrSettings = Field(default_factory=OcrSettings)
     auth: AuthSettings = Field(default_factory=AuthSettings)
+    audit: AuditSettings = Field(default_factory=AuditSettings)
     fetch: FetchSettings = Field(default_factory=FetchSettings)
     pdf: PdfSettings = Field(default_factory=PdfSettings)
     jobs: JobSettings = Field(default_factory=JobSettings)

@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from time import monotonic, perf_counter
 
 from fastapi import Request
-from pecia_core.errors import Cancelled, EngineFailed, PeciaError
+from pecia_core.errors import Cancelled, EngineFailed, PeciaError, PermissionDenied, Unauthenticated
 from pecia_core.recognition import Recognition, Started
 from pecia_core.telemetry import request_id
 from pecia_dispatch import Call
+from pecia_identity.audit_log import Act
 
+from pecia_gateway.access import wanted_of
 from pecia_gateway.auth import Caller
 from pecia_gateway.gateway import Gateway
 from pecia_gateway.pages import Reader
@@ -29,6 +32,7 @@ class Visit:
     caller: Caller
     headers: dict[str, str]
     cache_control: str = ""
+    source: str = ""
     engine: str = ""
     code: str = "ok"
     began: float = field(default_factory=perf_counter)
@@ -63,9 +67,48 @@ class Visit:
         """Something was read, or may yet be: the answer is not one that was kept."""
         self.headers[_CACHE] = "miss"
 
+    def audit(self, what: str, target: str = "", **detail: object) -> None:
+        """Put down what the caller did; of a job's id the part that names no file."""
+        named = target.partition("_")[2] or target
+        act = Act(what, "done", self.caller.tenant, self.caller.key_id, named, self.source, detail)
+        self.gateway.audit.record(act)
+
     def note_problem(self, error: PeciaError) -> None:
         """Remember that the answer ended badly although its status was good."""
         self.code = error.code
+
+
+def identified(request: Request, gateway: Gateway) -> Caller:
+    """Who calls, with a key that is meant for this route.
+
+    Raises:
+        Unauthenticated: no key, or one that does not work.
+        PermissionDenied: one that lacks the scope.
+    """
+    wanted = wanted_of(request)
+    try:
+        caller = gateway.authenticator.authenticate(request)
+        if caller.record is not None:
+            caller.record.require(*wanted)
+    except (Unauthenticated, PermissionDenied) as error:
+        known = gateway.authenticator.find(request)
+        act = Act(
+            "key.refused",
+            outcome="refused",
+            tenant=known.tenant if known else "",
+            key=known.id if known else "",
+            source=source_of(request),
+            detail={"code": error.code, "why": known.ended(datetime.now(UTC)) if known else "not known"},
+        )
+        gateway.audit.record(act)
+        raise
+    gateway.uses.note(caller.key_id)
+    return caller
+
+
+def source_of(request: Request) -> str:
+    """The address a request came from: the last one before this service."""
+    return request.client.host if request.client else ""
 
 
 @contextmanager
@@ -73,17 +116,17 @@ def admitted(request: Request, gateway: Gateway) -> Iterator[Visit]:
     """Hold one of the caller's places until the answer is out, and count what it came to.
 
     Raises:
-        Unauthenticated: no key, or one that is not known.
+        Unauthenticated, PermissionDenied: as `identified`.
         Overloaded: too many requests of this caller.
     """
-    caller = gateway.authenticator.authenticate(request)
+    caller = identified(request, gateway)
     request.state.tenant = caller.tenant
     # Who is refused now hears, too, what is left.
     request.state.rate_headers = gateway.admission.allowance(caller).headers()
     with gateway.admission.admit(caller) as rate:
         request.state.rate_headers = rate.headers()
         cache_control = ",".join(request.headers.getlist("cache-control"))
-        visit = Visit(gateway, caller, rate.headers(), cache_control)
+        visit = Visit(gateway, caller, rate.headers(), cache_control, source_of(request))
         try:
             yield visit
         except PeciaError as error:

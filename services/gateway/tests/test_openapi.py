@@ -54,7 +54,7 @@ def test_keys_are_announced_only_where_they_are_asked_for(tmp_path: Path) -> Non
     """Probes stay open when the rest is locked."""
     assert "securitySchemes" not in document()["components"]
     made = document(auth=AuthSettings(keys_file=tmp_path / "keys.toml"))
-    assert made["paths"]["/v1/ocr"]["post"]["security"] == [{"ApiKey": []}]
+    assert made["paths"]["/v1/ocr"]["post"]["security"] == [{"ApiKey": ["ocr"]}]
     assert "security" not in made["paths"]["/ready"]["get"]
 
 

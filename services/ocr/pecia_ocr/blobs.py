@@ -4,18 +4,20 @@ import hashlib
 from pathlib import Path
 
 from pecia_core.errors import InvalidRequest, NotFound, TooLarge
+from pecia_core.tenants import tenant_slug
 
 
 class BlobFolder:
     """Reads blobs by key from a folder, and nothing outside it."""
 
-    def __init__(self, root: Path | None, max_bytes: int) -> None:
-        """None = no store is configured; references are refused."""
+    def __init__(self, root: Path | None, max_bytes: int, *, apart: bool = False) -> None:
+        """None = no store is configured; references are refused. `apart`: each tenant has a folder there."""
         self._root = root.resolve() if root else None
         self._max_bytes = max_bytes
+        self._apart = apart
 
-    def read(self, key: str, sha256: str = "") -> bytes:
-        """The bytes of a blob. Blocking.
+    def read(self, key: str, sha256: str = "", tenant: str = "") -> bytes:
+        """The bytes of a blob. Blocking. Where tenants are apart, another's blobs are not found.
 
         Raises:
             InvalidRequest: no store, a key that leaves it, or bytes that are not the ones meant.
@@ -24,6 +26,8 @@ class BlobFolder:
         """
         path = self._path(key)
         try:
+            if self._root and self._apart and not path.is_relative_to(self._root / tenant_slug(tenant)):
+                raise FileNotFoundError(key)
             with path.open("rb") as blob:
                 data = blob.read(self._max_bytes + 1)
         except OSError as error:

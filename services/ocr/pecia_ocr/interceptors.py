@@ -1,13 +1,13 @@
 """The boundary of every call: request id, identity, errors to statuses, trailers, metrics.
 
-Health and reflection pass untouched: probes carry no keys.
+Health passes untouched, and reflection where it is on: probes carry no keys.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -18,8 +18,9 @@ from google.rpc import error_details_pb2, status_pb2
 from pecia.ocr.v1 import ocr_pb2
 from pecia_core import errors
 from pecia_core.telemetry import RequestMetrics, new_request_id, request_id
+from pecia_identity.assertions import digest_of
 
-from pecia_ocr.authentication import Door, tenant
+from pecia_ocr.authentication import Arrival, Door, tenant
 from pecia_ocr.registry import Registry
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 DOMAIN = "pecia.dev"
 _OURS = "/pecia.ocr.v1."
 _MAX_REQUEST_ID = 128
+_READING = (ocr_pb2.RecognizeRequest, ocr_pb2.RecognizeStreamRequest)
 STATUS = {
     errors.InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
     errors.InvalidDocument: grpc.StatusCode.INVALID_ARGUMENT,
@@ -73,7 +75,7 @@ class CallBoundary(grpc.aio.ServerInterceptor):
 
     def _unary(self, name: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> object:
         async def call(request: object, context: Context) -> object:
-            async with self._boundary(name, context) as answer:
+            async with self._boundary(name, request, context) as answer:
                 response = await behaviour(request, context)
                 answer.note(response)
                 return response
@@ -82,7 +84,7 @@ class CallBoundary(grpc.aio.ServerInterceptor):
 
     def _stream(self, name: str, behaviour: Callable[[Any, Context], AsyncIterator[Any]]) -> object:
         async def call(request: object, context: Context) -> AsyncIterator[object]:
-            async with self._boundary(name, context) as answer:
+            async with self._boundary(name, request, context) as answer:
                 async for response in behaviour(request, context):
                     answer.note(response)
                     yield response
@@ -90,13 +92,13 @@ class CallBoundary(grpc.aio.ServerInterceptor):
         return call
 
     @asynccontextmanager
-    async def _boundary(self, name: str, context: Context) -> AsyncIterator["_Answer"]:
+    async def _boundary(self, name: str, request: object, context: Context) -> AsyncIterator["_Answer"]:
         metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
         request_id.set(_request_id(metadata))
         began = perf_counter()
         code, answer = "ok", _Answer()
         try:
-            with self._door.enter(metadata) as caller:
+            with self._door.enter(await _arrival(name, metadata, request, context)) as caller:
                 tenant.set(caller)
                 yield answer
             context.set_trailing_metadata(self._trailers())
@@ -143,6 +145,22 @@ class _Answer:
                 self.engine = response.recognition.engine
             case ocr_pb2.RecognizeStreamResponse() if response.HasField("started"):
                 self.engine = response.started.engine
+
+
+async def _arrival(name: str, metadata: dict[str, str], request: object, context: Context) -> Arrival:
+    """The call as the door sees it. The picture is hashed only where somebody has signed for it."""
+    source = context.peer().rpartition(":")[0].partition(":")[2]
+    arrival = Arrival(name, metadata, source=source)
+    if not arrival.assertion or not isinstance(request, _READING):
+        return arrival
+    return replace(arrival, picture=await asyncio.to_thread(_digest, request.picture))
+
+
+def _digest(picture: ocr_pb2.Picture) -> str:
+    """Of an encoded picture its bytes, which is what services send; of any other all that is said of it."""
+    if picture.WhichOneof("source") == "encoded":
+        return digest_of(picture.encoded)
+    return digest_of(picture.SerializeToString(deterministic=True))
 
 
 def _request_id(metadata: dict[str, str]) -> str:

@@ -130,6 +130,10 @@ class Pipeline:
         await self._results.close()
         await self._elsewhere.close()
 
+    async def forget(self, tenant: str) -> int:
+        """Let go of what was kept of a tenant; gives how many results. Pages being read are still kept."""
+        return await self._results.forget(tenant)
+
 
 @dataclass(frozen=True, slots=True)
 class _Wish:

@@ -14,6 +14,7 @@ from grpc_reflection.v1alpha import reflection
 from pecia.ocr.v1 import ocr_pb2, ocr_pb2_grpc
 from pecia_core.telemetry import RequestMetrics, configure_logging
 from pecia_core.vocabulary import EngineName, EngineState
+from pecia_identity.audit_log import AuditLog
 from prometheus_client import CollectorRegistry, start_http_server
 
 from pecia_ocr.admission import Admission
@@ -30,11 +31,11 @@ from pecia_ocr.servicer import OcrServicer
 from pecia_ocr.settings import (
     CacheSettings,
     Settings,
-    TlsSettings,
     gpu_environment,
     usable_cores,
     worker_environment,
 )
+from pecia_ocr.transport import HealthPort, server_credentials
 
 log = logging.getLogger(__name__)
 
@@ -54,20 +55,23 @@ class OcrServer:
         self.health = health.aio.HealthServicer()
         self.port = 0
         self.metrics_registry = CollectorRegistry()
+        self.audit = AuditLog(settings.audit, "ocr")
         self._draining = False
         self._server = self._build_server()
 
     def _build_server(self) -> grpc.aio.Server:
         settings = self.settings
         metrics = RequestMetrics(self.metrics_registry, "ocr")
-        boundary = CallBoundary(Door(settings.auth.keys_file), self.registry, metrics)
+        door = Door(settings, self.audit)
+        boundary = CallBoundary(door, self.registry, metrics)
         server = grpc.aio.server(interceptors=(boundary,), options=_options(settings))
         store, elsewhere = build_cache(settings.cache)
         results = Results(store, _setup(settings), self.metrics_registry)
         admission = Admission(settings.limits)
         ladder = Ladder(self.registry, self.metrics_registry)
         self.pipeline = Pipeline(ladder, admission, results, elsewhere, settings.inference_timeout_s)
-        blobs = BlobFolder(settings.blobs.root, settings.limits.max_picture_bytes)
+        most = settings.limits.max_picture_bytes
+        blobs = BlobFolder(settings.blobs.root, most, apart=not door.open)
         ocr_pb2_grpc.add_OcrServiceServicer_to_server(OcrServicer(self.pipeline, blobs, settings), server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         if settings.grpc.reflection:
@@ -78,13 +82,15 @@ class OcrServer:
     async def start(self) -> None:
         """Answer health at once; load the engines in the background."""
         address = f"{self.settings.grpc.host}:{self.settings.grpc.port}"
-        credentials = _credentials(self.settings.tls)
+        credentials = server_credentials(self.settings.tls)
         if credentials is None:
             self.port = self._server.add_insecure_port(address)
         else:
             self.port = self._server.add_secure_port(address, credentials)
+        self._health_port = HealthPort(self.health, self.settings.grpc)
         await self._update_health()
         await self._server.start()
+        await self._health_port.start()
         if self.settings.telemetry.metrics_port:
             start_http_server(self.settings.telemetry.metrics_port, registry=self.metrics_registry)
         log.info("Listening", extra={"address": f"{self.settings.grpc.host}:{self.port}"})
@@ -112,6 +118,8 @@ class OcrServer:
         await self.pipeline.close()
         for lane in self.lanes:
             await lane.close()
+        await self._health_port.stop()
+        await asyncio.to_thread(self.audit.close)
 
 
 def build_cache(cache: CacheSettings) -> tuple[Store | None, Elsewhere]:
@@ -225,14 +233,6 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.http2.min_ping_interval_without_data_ms", settings.grpc.min_ping_interval_s * 1000),
         ("grpc.so_reuseport", 0),
     ]
-
-
-def _credentials(tls: TlsSettings) -> grpc.ServerCredentials | None:
-    if tls.cert_file is None or tls.key_file is None:
-        return None
-    pair = (tls.key_file.read_bytes(), tls.cert_file.read_bytes())
-    authorities = tls.client_ca_file.read_bytes() if tls.client_ca_file else None
-    return grpc.ssl_server_credentials([pair], authorities, require_client_auth=authorities is not None)
 
 
 async def serve(settings: Settings) -> None:

@@ -74,6 +74,14 @@ class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
             version=version("pecia-ocr"),
         )
 
+    async def Forget(  # noqa: N802 - named by the contract
+        self,
+        request: ocr_pb2.ForgetRequest,
+        context: "grpc.aio.ServicerContext[ocr_pb2.ForgetRequest, ocr_pb2.ForgetResponse]",  # noqa: ARG002
+    ) -> ocr_pb2.ForgetResponse:
+        """Results of a tenant, here and where they are shared."""
+        return ocr_pb2.ForgetResponse(results=await self._pipeline.forget(request.tenant))
+
     async def _page(self, request: Request) -> PageInput:
         options = wire.options_from_proto(request.options)
         picture = request.picture
@@ -86,7 +94,8 @@ class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
                 )
                 return PageInput(picture.raw.data, options, request_id.get(), raw)
             case "blob":
-                data = await asyncio.to_thread(self._blobs.read, picture.blob.key, picture.blob.sha256)
+                blob = picture.blob
+                data = await asyncio.to_thread(self._blobs.read, blob.key, blob.sha256, tenant.get())
                 return PageInput(data, options, request_id.get())
             case _:
                 raise InvalidRequest(

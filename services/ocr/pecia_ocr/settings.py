@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from pecia_identity.settings import AuditSettings, CheckingSettings
 from pydantic import AliasChoices, BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -30,7 +31,15 @@ class GrpcSettings(BaseModel):
         "is hung up on. gRPC's own default is 300, and pages take long.",
     )
     reflection: bool = Field(
-        default=True, description="Serve gRPC reflection, so that any client can look around."
+        default=False,
+        description="Serve gRPC reflection, so that any client can look around: for development.",
+    )
+    health_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Second TCP port, never with TLS, for grpc.health.v1 alone: probes of Kubernetes know "
+        "neither TLS nor keys. 0 = none.",
     )
 
 
@@ -42,13 +51,19 @@ class TlsSettings(BaseModel):
     client_ca_file: Path | None = Field(
         None, description="PEM authorities whose client certificates are demanded (mutual TLS)."
     )
+    reload_s: float = Field(
+        1.0, ge=0, description="Seconds between looks at whether these files have changed; no restart."
+    )
 
 
 class AuthSettings(BaseModel):
     """Who may call."""
 
     keys_file: Path | None = Field(
-        None, description="TOML file of hashed API keys (see `pecia keys new`); empty = everybody may call."
+        None, description="TOML file of hashed API keys (see `pecia keys`); empty = everybody may call."
+    )
+    reload_s: float = Field(
+        1.0, ge=0, description="Seconds between looks at whether the keys file has changed."
     )
 
 
@@ -206,6 +221,8 @@ class Settings(BaseSettings):
     grpc: GrpcSettings = Field(default_factory=GrpcSettings)
     tls: TlsSettings = Field(default_factory=TlsSettings)
     auth: AuthSettings = Field(default_factory=AuthSettings)
+    assertion: CheckingSettings = Field(default_factory=CheckingSettings)
+    audit: AuditSettings = Field(default_factory=AuditSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     engines: EngineSettings = Field(default_factory=EngineSettings)
     deepseek: DeepseekSettings = Field(default_factory=DeepseekSettings)

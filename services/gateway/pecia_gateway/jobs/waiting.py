@@ -23,6 +23,8 @@ async def read_pdf(request: Request, visit: Visit) -> PdfResults:
     """
     service = visit.gateway.desk.service
     taken = await take_in(request, visit)
+    if taken.made:
+        visit.audit("job.created", taken.job.id, pages=taken.job.pages_total)
     try:
         job = await while_connected(request.receive, _ended(service, taken.job, visit))
     except Cancelled:

@@ -3,15 +3,17 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path
+from pecia_core.keys import Scope
 from pecia_jobs.outbox import DeliveryRecord
 
+from pecia_gateway.access import needs
 from pecia_gateway.routes.jobs import JobId, TheVisit
 from pecia_gateway.schemas.deliveries import DeliveryList, DeliveryView, WebhookSecrets
 from pecia_gateway.schemas.problem import problems
 
-router = APIRouter(tags=["Webhooks"])
+router = APIRouter(tags=["Webhooks"], dependencies=[needs(Scope.JOBS)])
 DeliveryId = Annotated[str, Path(description="As listed.")]
-_REFUSALS = problems(400, 401, 404, 413, 429, 500, 503)
+_REFUSALS = problems(400, 401, 403, 404, 413, 429, 500, 503)
 
 
 @router.get("/jobs/{job_id}/deliveries", include_in_schema=False)
@@ -34,10 +36,11 @@ async def replay_delivery(visit: TheVisit, job_id: JobId, delivery_id: DeliveryI
 @router.get(
     "/v1/webhooks/secrets",
     summary="Look up the secrets of your webhooks",
-    responses=problems(400, 401, 404, 413, 429, 500, 503),
+    responses=problems(400, 401, 403, 404, 413, 429, 500, 503),
 )
 async def webhook_secrets(visit: TheVisit) -> WebhookSecrets:
     """Each `whsec_...` checks `webhook-signature` as Standard Webhooks says. Keep them to yourself."""
+    visit.audit("webhook.secrets_read")
     return WebhookSecrets(secrets=visit.gateway.desk.outside.secrets(visit.caller.tenant))
 
 

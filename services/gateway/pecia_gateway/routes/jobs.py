@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pecia_core.keys import Scope
 from pecia_jobs.model import JobStatus
 
+from pecia_gateway.access import needs
 from pecia_gateway.gateway import TheGateway
 from pecia_gateway.jobs.events import follow
 from pecia_gateway.jobs.looking import document, standing_of
@@ -27,13 +29,13 @@ from pecia_gateway.schemas.jobs import (
 from pecia_gateway.schemas.problem import problems
 from pecia_gateway.visits import Visit, admitted
 
-router = APIRouter(tags=["Jobs"])
+router = APIRouter(tags=["Jobs"], dependencies=[needs(Scope.JOBS)])
 CREATE_PATHS = ("/v1/jobs", "/v1/jobs/create", "/jobs", "/jobs/create")
 WAIT_PATHS = ("/v1/ocr/pdf", "/ocr/pdf")
-_LOOKING = problems(400, 401, 404, 413, 429, 500, 503)
-_CHANGING = problems(400, 401, 404, 409, 413, 429, 500, 503)
-_MAKING = problems(400, 401, 404, 409, 413, 415, 429, 500, 503)
-_WAITING = problems(400, 401, 404, 409, 413, 415, 429, 500, 503, 504)
+_LOOKING = problems(400, 401, 403, 404, 413, 429, 500, 503)
+_CHANGING = problems(400, 401, 403, 404, 409, 413, 429, 500, 503)
+_MAKING = problems(400, 401, 403, 404, 409, 413, 415, 429, 500, 503)
+_WAITING = problems(400, 401, 403, 404, 409, 413, 415, 429, 500, 503, 504)
 
 JobId = Annotated[
     str,
@@ -79,6 +81,8 @@ async def create_job(request: Request, response: Response, visit: TheVisit) -> J
     taken = await take_in(request, visit)
     if not taken.made:
         response.headers["x-idempotent-replay"] = "true"
+    else:
+        visit.audit("job.created", taken.job.id, pages=taken.job.pages_total)
     pages = taken.job.pages_total
     return JobCreated(job_id=taken.job.id, message=f"Job created successfully. Total pages: {pages}")
 
@@ -156,6 +160,7 @@ async def list_pages(visit: TheVisit, job_id: JobId) -> PageList:
 async def get_page(visit: TheVisit, job_id: JobId, number: PageNumber) -> PageRead:
     """Its text, Markdown and places, as soon as it has been read: the job may still run."""
     page, result = await visit.gateway.desk.service.page(visit.caller.tenant, job_id, number)
+    visit.audit("job.page_read", job_id, page=number)
     return page_read(page, result)
 
 
@@ -204,7 +209,9 @@ async def download(
     request: Request, visit: TheVisit, job_id: JobId, *, form: Form = "markdown", partial: Partial = False
 ) -> Response:
     """All pages as one file. Pages that could not be read are named where they would stand."""
-    return await document(request, visit, job_id, form, partial=partial)
+    answer = await document(request, visit, job_id, form, partial=partial)
+    visit.audit("job.downloaded", job_id, format=form)
+    return answer
 
 
 @both("GET", "/jobs/{job_id}/metadata", summary="See what became of a document", responses=_LOOKING)
@@ -218,6 +225,7 @@ async def get_metadata(visit: TheVisit, job_id: JobId) -> JobMetadata:
 async def delete_job(visit: TheVisit, job_id: JobId) -> JobGone:
     """A job that runs is cancelled and stays visible; one that has ended goes, with all its files."""
     cancelled = await visit.gateway.desk.service.delete(visit.caller.tenant, job_id)
+    visit.audit("job.cancelled" if cancelled else "job.deleted", job_id)
     return JobGone(message="Job cancelled" if cancelled else "Job deleted")
 
 

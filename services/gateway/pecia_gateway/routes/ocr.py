@@ -1,14 +1,16 @@
 """POST /v1/ocr, /v1/ocr/receipt, /v1/parse: files in a form, their lines back. All three are the same."""
 
 from fastapi import APIRouter, Request, Response
+from pecia_core.keys import Scope
 
+from pecia_gateway.access import needs
 from pecia_gateway.files import read_files
 from pecia_gateway.gateway import TheGateway
 from pecia_gateway.schemas.caching import ASKING, TELLING
 from pecia_gateway.schemas.ocr import OcrForm, OcrResponse, OcrResults
 from pecia_gateway.schemas.problem import READING, problems
 
-router = APIRouter(tags=["Lines"])
+router = APIRouter(tags=["Lines"], dependencies=[needs(Scope.OCR)])
 PATHS = ("/v1/ocr/receipt", "/v1/ocr", "/v1/parse")
 
 

@@ -3,8 +3,10 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from pecia_core.keys import Scope
 from pydantic import BaseModel
 
+from pecia_gateway.access import needs
 from pecia_gateway.asks import chat_ask, completion_ask
 from pecia_gateway.completions import Surface, complete
 from pecia_gateway.gateway import TheGateway
@@ -19,7 +21,7 @@ from pecia_gateway.schemas.openai import (
 from pecia_gateway.schemas.problem import READING, problems
 from pecia_gateway.streaming import ChatChunks, TextChunks
 
-router = APIRouter(tags=["OpenAI"])
+router = APIRouter(tags=["OpenAI"], dependencies=[needs(Scope.OCR)])
 
 CHAT = Surface("chatcmpl", chat_ask, chat_completion, ChatChunks())
 TEXT = Surface("cmpl", completion_ask, text_completion, TextChunks())

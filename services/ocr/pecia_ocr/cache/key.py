@@ -13,6 +13,7 @@ from pecia_ocr.scheduling.process import PageInput
 
 # Hashing this much takes a millisecond at most; more is done beside the event loop.
 _AT_ONCE_BYTES = 1 << 18
+_MARK_DIGITS = 24
 
 
 def repeatable(options: RecognizeOptions) -> bool:
@@ -21,7 +22,7 @@ def repeatable(options: RecognizeOptions) -> bool:
 
 
 async def key_of(page: PageInput, tenant: str, engine: EngineInfo, setup: str) -> str:
-    """The name of a reading, as hexadecimal; it tells nothing of what went into it.
+    """The name of a reading: digits of its tenant's, a colon, and its own; it shows nothing of the page.
 
     Args:
         page: bytes as they came, how they lie, and the options.
@@ -32,8 +33,13 @@ async def key_of(page: PageInput, tenant: str, engine: EngineInfo, setup: str) -
     asked = _asked(page.options, engine)
     head = msgspec.msgpack.encode((tenant, setup, engine, asked, page.raw, len(page.data)))
     if len(page.data) <= _AT_ONCE_BYTES:
-        return _digest(head, page.data)
-    return await asyncio.to_thread(_digest, head, page.data)
+        return tenant_mark(tenant) + _digest(head, page.data)
+    return tenant_mark(tenant) + await asyncio.to_thread(_digest, head, page.data)
+
+
+def tenant_mark(tenant: str) -> str:
+    """What the names of all readings of a tenant begin with."""
+    return f"{sha256(tenant.encode()).hexdigest()[:_MARK_DIGITS]}:"
 
 
 def _digest(head: bytes, data: bytes) -> str:

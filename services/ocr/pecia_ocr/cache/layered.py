@@ -25,6 +25,10 @@ class LayeredStore:
         await self._near.put(key, value)
         await self._far.put(key, value)
 
+    async def forget(self, beginning: str) -> int:
+        """In both; what lies in both counts once."""
+        return max(await self._near.forget(beginning), await self._far.forget(beginning))
+
     async def close(self) -> None:
         """Both."""
         await self._near.close()

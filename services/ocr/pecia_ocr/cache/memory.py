@@ -43,6 +43,13 @@ class MemoryStore:
         if self._weight(value) <= self._max_bytes:
             self._kept[key] = value
 
+    async def forget(self, beginning: str) -> int:
+        """All that is named so."""
+        named = [key for key in self._kept if key.startswith(beginning)]
+        for key in named:
+            self._kept.pop(key, None)
+        return len(named)
+
     async def close(self) -> None:
         """Forget everything."""
         self._kept.clear()

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from pecia_ocr.cache.control import CacheControl
 from pecia_ocr.cache.entry import decoded, encoded, worth_keeping
-from pecia_ocr.cache.key import key_of, repeatable
+from pecia_ocr.cache.key import key_of, repeatable, tenant_mark
 from pecia_ocr.cache.store import Store
 from pecia_ocr.engines.base import EngineInfo
 from pecia_ocr.scheduling.process import PageInput
@@ -90,6 +90,10 @@ class Results:
             return
         if key := await ticket.later if ticket.later else ticket.key:
             await self._store.put(key, encoded(recognition))
+
+    async def forget(self, tenant: str) -> int:
+        """Let go of all results of a tenant; gives how many there were."""
+        return await self._store.forget(tenant_mark(tenant)) if self._store is not None else 0
 
     def count(self, outcome: Outcome) -> None:
         """Count one page."""

@@ -1,11 +1,17 @@
 """Results in Redis, for all processes of the ocr service."""
 
 import asyncio
+from collections.abc import Awaitable
+from functools import partial
+from typing import Any
+
+from redis.asyncio import Redis
 
 from pecia_ocr.cache.entry import FORMAT, MAX_BYTES
 from pecia_ocr.cache.link import RedisLink
 
 _WRITES_AT_ONCE = 64
+_SCAN = 1000
 
 
 class SharedStore:
@@ -32,6 +38,20 @@ class SharedStore:
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
 
+    async def forget(self, beginning: str) -> int:
+        """What Redis has of it. While it does not answer, time does it: nothing is kept without an end."""
+        await self.written()
+        found, cursor = 0, 0
+        while True:
+            answer = await self._link.ask(partial(_named, beginning=beginning, cursor=cursor))
+            if answer is None:
+                return found
+            cursor, names = answer
+            if names:
+                found += int(await self._link.ask(partial(_unlinked, names=names)) or 0)
+            if not cursor:
+                return found
+
     async def written(self) -> None:
         """Wait until nothing is being written."""
         await asyncio.gather(*self._writes)
@@ -43,3 +63,11 @@ class SharedStore:
 
 def _name(key: str) -> str:
     return f"pecia:result:{FORMAT}:{key}"
+
+
+def _named(redis: Redis, beginning: str, cursor: int) -> Awaitable[Any]:
+    return redis.scan(cursor, match=f"{_name(beginning)}*", count=_SCAN)
+
+
+def _unlinked(redis: Redis, names: list[bytes]) -> Awaitable[Any]:
+    return redis.unlink(*names)

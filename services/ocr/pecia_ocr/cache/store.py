@@ -14,6 +14,10 @@ class Store(Protocol):
         """Keep it, soon. Returns at once."""
         ...
 
+    async def forget(self, beginning: str) -> int:
+        """Let go of everything whose name begins so; gives how many were found."""
+        ...
+
     async def close(self) -> None:
         """Let go of connections."""
         ...

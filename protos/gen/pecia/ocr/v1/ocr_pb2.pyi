@@ -8,7 +8,8 @@ Every reply, errors included, carries trailing metadata:
   pecia-queue-length  pages waiting in it
 Every error carries google.rpc.ErrorInfo (reason = an error code of docs/API.md, domain =
 "pecia.dev") and, where a retry helps, google.rpc.RetryInfo.
-Call metadata: authorization (Bearer key), x-request-id, and cache-control: no-cache reads the page
+Call metadata: authorization (Bearer key), x-pecia-assertion (services of the platform: for whom they
+call, signed), x-request-id, and cache-control: no-cache reads the page
 although a result of it is kept, no-store does not keep the new one either.
 """
 
@@ -159,6 +160,46 @@ ENGINE_STATE_DRAINING: EngineState.ValueType  # 3
 ENGINE_STATE_FAILED: EngineState.ValueType  # 4
 ENGINE_STATE_UNAVAILABLE: EngineState.ValueType  # 5
 Global___EngineState: _TypeAlias = EngineState  # noqa: Y015
+
+@_typing.final
+class ForgetRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """Whose results."""
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetRequest: _TypeAlias = ForgetRequest  # noqa: Y015
+
+@_typing.final
+class ForgetResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    results: _builtins.int
+    """Results that were there and are gone, in this process and in the store it shares."""
+    def __init__(
+        self,
+        *,
+        results: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetResponse: _TypeAlias = ForgetResponse  # noqa: Y015
 
 @_typing.final
 class RecognizeRequest(_message.Message):

@@ -49,6 +49,11 @@ class OcrServiceStub:
                 request_serializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.DescribeRequest.SerializeToString,
                 response_deserializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.DescribeResponse.FromString,
                 _registered_method=True)
+        self.Forget = channel.unary_unary(
+                '/pecia.ocr.v1.OcrService/Forget',
+                request_serializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.ForgetRequest.SerializeToString,
+                response_deserializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.ForgetResponse.FromString,
+                _registered_method=True)
 
 
 class OcrServiceServicer:
@@ -75,6 +80,13 @@ class OcrServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Forget(self, request, context):
+        """Forgets the results kept of a tenant. For services of the platform and keys with the scope admin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OcrServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -92,6 +104,11 @@ def add_OcrServiceServicer_to_server(servicer, server):
                     servicer.Describe,
                     request_deserializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.DescribeRequest.FromString,
                     response_serializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.DescribeResponse.SerializeToString,
+            ),
+            'Forget': grpc.unary_unary_rpc_method_handler(
+                    servicer.Forget,
+                    request_deserializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.ForgetRequest.FromString,
+                    response_serializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.ForgetResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -175,6 +192,33 @@ class OcrService:
             '/pecia.ocr.v1.OcrService/Describe',
             pecia_dot_ocr_dot_v1_dot_ocr__pb2.DescribeRequest.SerializeToString,
             pecia_dot_ocr_dot_v1_dot_ocr__pb2.DescribeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Forget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pecia.ocr.v1.OcrService/Forget',
+            pecia_dot_ocr_dot_v1_dot_ocr__pb2.ForgetRequest.SerializeToString,
+            pecia_dot_ocr_dot_v1_dot_ocr__pb2.ForgetResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,7 +8,8 @@ Every reply, errors included, carries trailing metadata:
   pecia-queue-length  pages waiting in it
 Every error carries google.rpc.ErrorInfo (reason = an error code of docs/API.md, domain =
 "pecia.dev") and, where a retry helps, google.rpc.RetryInfo.
-Call metadata: authorization (Bearer key), x-request-id, and cache-control: no-cache reads the page
+Call metadata: authorization (Bearer key), x-pecia-assertion (services of the platform: for whom they
+call, signed), x-request-id, and cache-control: no-cache reads the page
 although a result of it is kept, no-store does not keep the new one either.
 """
 
@@ -46,6 +47,8 @@ class OcrServiceStub:
     """Reads a page and sends text as it is recognised: started, then deltas and blocks, then finished."""
     Describe: _grpc.UnaryUnaryMultiCallable[_ocr_pb2.DescribeRequest, _ocr_pb2.DescribeResponse]
     """What this process can do and how busy it is."""
+    Forget: _grpc.UnaryUnaryMultiCallable[_ocr_pb2.ForgetRequest, _ocr_pb2.ForgetResponse]
+    """Forgets the results kept of a tenant. For services of the platform and keys with the scope admin."""
 
 @_typing.type_check_only
 class OcrServiceAsyncStub(OcrServiceStub):
@@ -56,6 +59,8 @@ class OcrServiceAsyncStub(OcrServiceStub):
     """Reads a page and sends text as it is recognised: started, then deltas and blocks, then finished."""
     Describe: _aio.UnaryUnaryMultiCallable[_ocr_pb2.DescribeRequest, _ocr_pb2.DescribeResponse]  # type: ignore[assignment]
     """What this process can do and how busy it is."""
+    Forget: _aio.UnaryUnaryMultiCallable[_ocr_pb2.ForgetRequest, _ocr_pb2.ForgetResponse]  # type: ignore[assignment]
+    """Forgets the results kept of a tenant. For services of the platform and keys with the scope admin."""
 
 class OcrServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -81,5 +86,13 @@ class OcrServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ocr_pb2.DescribeResponse, _abc.Awaitable[_ocr_pb2.DescribeResponse]]:
         """What this process can do and how busy it is."""
+
+    @_abc_1.abstractmethod
+    def Forget(
+        self,
+        request: _ocr_pb2.ForgetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ocr_pb2.ForgetResponse, _abc.Awaitable[_ocr_pb2.ForgetResponse]]:
+        """Forgets the results kept of a tenant. For services of the platform and keys with the scope admin."""
 
 def add_OcrServiceServicer_to_server(servicer: OcrServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
