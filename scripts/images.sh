@@ -1,0 +1,40 @@
+# shellcheck shell=bash
+# Sourced by the scripts about images: which there are, where each is built, of which version they are.
+
+IMAGES=(gateway ui worker operator ocr ocr-cuda)
+
+dockerfile_of() {
+    case $1 in
+    ocr-cuda) echo services/ocr/Dockerfile.gpu ;;
+    *) echo "services/$1/Dockerfile" ;;
+    esac
+}
+
+# The project's version, which the chart's appVersion repeats.
+version_of_images() {
+    sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml
+}
+
+# chosen NAMES: those names, separated by commas, or all.
+chosen() {
+    local name
+    [ -n "$1" ] || { printf '%s\n' "${IMAGES[@]}" && return; }
+    for name in ${1//,/ }; do
+        printf '%s\n' "${IMAGES[@]}" | grep -qx "$name" || wrong_use "there is no image $name, only: ${IMAGES[*]}"
+        echo "$name"
+    done
+}
+
+# docker where it runs, else podman; CONTAINERS=podman chooses.
+containers() {
+    if [ -n "${CONTAINERS:-}" ]; then
+        echo "$CONTAINERS"
+    elif [ -n "$PRINT" ] || docker info >/dev/null 2>&1; then
+        echo docker
+    elif command -v podman >/dev/null; then
+        echo podman
+    else
+        echo "   Neither docker (with its daemon running) nor podman is here." >&2
+        return 1
+    fi
+}
