@@ -65,12 +65,12 @@ main() {
 made() {
     if there aws ecr describe-repositories --repository-names "pecia/$1"; then
         echo "   pecia/$1 is there"
-    else
-        run aws ecr create-repository --repository-name "pecia/$1" \
-            --image-scanning-configuration scanOnPush=true --query repository.repositoryUri --output text
+        return
     fi
-    run aws ecr put-lifecycle-policy --repository-name "pecia/$1" --lifecycle-policy-text file://eks/ecr-lifecycle.json \
-        --query repositoryName --output text
+    run aws ecr create-repository --repository-name "pecia/$1" \
+        --image-scanning-configuration scanOnPush=true --query repository.repositoryUri --output text
+    run aws ecr put-lifecycle-policy --repository-name "pecia/$1" \
+        --lifecycle-policy-text file://eks/ecr-lifecycle.json --query repositoryName --output text
 }
 
 removed() {
