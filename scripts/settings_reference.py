@@ -10,6 +10,7 @@ from typing import Any
 from pecia_client.settings import ClientSettings
 from pecia_gateway.settings import Settings as GatewaySettings
 from pecia_ocr.settings import Settings as OcrSettings
+from pecia_operator.settings import Settings as OperatorSettings
 from pecia_standalone.settings import Settings as StandaloneSettings
 from pecia_ui.settings import Settings as UiSettings
 from pecia_worker.settings import Settings as WorkerSettings
@@ -23,6 +24,7 @@ _PARTS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("The gateway (`python -m pecia_gateway`)", GatewaySettings),
     ("The worker (`python -m pecia_worker`)", WorkerSettings),
     ("The page (`python -m pecia_ui`)", UiSettings),
+    ("The operator (`python -m pecia_operator`)", OperatorSettings),
     ("Everything on one machine (`make up`, `pecia up`)", StandaloneSettings),
     ("The `pecia` command", ClientSettings),
 )

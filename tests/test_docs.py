@@ -15,6 +15,7 @@ FOLDERS = {
     "pecia_ocr": ROOT / "services/ocr",
     "pecia_gateway": ROOT / "services/gateway",
     "pecia_worker": ROOT / "services/worker",
+    "pecia_operator": ROOT / "services/operator",
     "pecia_ui": ROOT / "services/ui",
     "pecia_standalone": ROOT / "services/standalone",
 }
