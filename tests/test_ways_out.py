@@ -22,7 +22,7 @@ def lint(source: str) -> subprocess.CompletedProcess[str]:
     """What ruff says of a module of the worker with this in it."""
     ruff = Path(sys.executable).with_name("ruff")
     place = "services/worker/pecia_worker/stray.py"
-    command = [ruff, "check", "--select", "TID251", "--stdin-filename", place, "-"]
+    command = [str(ruff), "check", "--select", "TID251", "--stdin-filename", place, "-"]
     return subprocess.run(command, input=source, text=True, capture_output=True, cwd=ROOT, check=False)
 
 

@@ -66,6 +66,14 @@ class _Service(ocr_pb2_grpc.OcrServiceServicer):
         """One engine."""
         return ocr_pb2.DescribeResponse(engines=[ocr_pb2.EngineDescription(name="scripted")])
 
+    def Forget(  # noqa: N802 - the contract's name
+        self,
+        request: ocr_pb2.ForgetRequest,  # noqa: ARG002 - the contract's shape
+        context: grpc.ServicerContext,  # noqa: ARG002 - the contract's shape
+    ) -> ocr_pb2.ForgetResponse:
+        """Nothing was kept."""
+        return ocr_pb2.ForgetResponse()
+
 
 def _refuse(context: grpc.ServicerContext) -> None:
     info, retry = any_pb2.Any(), any_pb2.Any()

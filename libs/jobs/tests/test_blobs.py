@@ -10,6 +10,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 from pecia_core.errors import NotFound, Unavailable
+from pecia_core.tenants import tenant_slug
 from pecia_jobs import blobs as layout
 from pecia_jobs.blobs import Blobs, open_blobs
 from pecia_jobs.settings import BlobSettings, state_folder
@@ -207,7 +208,7 @@ async def test_a_wrong_bucket_is_unavailable(s3: str) -> None:
 def test_every_blob_of_a_job_has_its_place() -> None:
     """Below the tenant and the job, pages in order of their numbers."""
     prefix = layout.job_prefix("acme", _JOB)
-    assert prefix == f"{layout.tenant_slug('acme')}/{_JOB}"
+    assert prefix == f"{tenant_slug('acme')}/{_JOB}"
     assert layout.input_key("acme", _JOB, "image/tiff") == f"{prefix}/input.tif"
     assert layout.page_key("acme", _JOB, 7, "t0k") == f"{prefix}/pages/00007.t0k.json"
     assert layout.result_key("acme", _JOB, layout.RESULT_MARKDOWN) == f"{prefix}/result.md"
@@ -218,7 +219,7 @@ def test_every_blob_of_a_job_has_its_place() -> None:
 def test_tenants_never_share_a_folder() -> None:
     """Not even on a file system that thinks `A` is `a`."""
     names = ["acme", "Acme", "a.cme", "a_cme", "a-cme", "---", "..."]
-    slugs = [layout.tenant_slug(name) for name in names]
+    slugs = [tenant_slug(name) for name in names]
     assert len({slug.lower() for slug in slugs}) == len(names)
     assert all(layout._checked(slug) for slug in slugs)
 

@@ -204,6 +204,9 @@ async def test_what_is_read_here_meanwhile_is_found() -> None:
 
         async def put(self, key: str, value: bytes) -> None: ...
 
+        async def forget(self, beginning: str) -> int:
+            return 0
+
         async def close(self) -> None: ...
 
     far: Store = Slow()
