@@ -204,7 +204,7 @@ async def test_what_is_read_here_meanwhile_is_found() -> None:
 
         async def put(self, key: str, value: bytes) -> None: ...
 
-        async def forget(self, beginning: str) -> int:
+        async def forget(self, beginning: str) -> int:  # noqa: ARG002 - nothing is kept
             return 0
 
         async def close(self) -> None: ...
