@@ -177,6 +177,9 @@ networkPolicy.enabled shuts gateway and workers out of the database: name its su
 {{- if and $network.enabled .Values.ocr.cacheSecret (not $network.ocrPeers) }}
 networkPolicy.enabled shuts the ocr service out of the cache's Redis: name its subnet and port in networkPolicy.ocrPeers, or leave ocr.cacheSecret empty.
 {{- end -}}
+{{- if and $network.enabled (include "pecia.fetchesWeights" .) (not $network.ocrPeers) }}
+networkPolicy.enabled shuts pods of models out of where their weights lie: name it in networkPolicy.ocrPeers, such as {cidr: 0.0.0.0/0, ports: [443]}, or the addresses of your region's S3 alone.
+{{- end -}}
 {{- if and $network.enabled (not $network.ocrPeers) -}}
 {{- range fromJsonArray (include "pecia.engines" .) -}}
 {{- if .deepseekServerUrl }}

@@ -8,10 +8,14 @@
   authenticationRef: {name: {{ include "pecia.fullname" (index . 0) }}-pages}
 {{- end -}}
 
+{{/* Whether the database is asked for waiting pages, by the chart's objects or by a model's. */}}
 {{- define "pecia.usesKeda" -}}
 {{- $uses := and (include "pecia.hasExternalJobs" .) (eq .Values.worker.autoscaling.kind "keda") -}}
 {{- range fromJsonArray (include "pecia.engines" .) -}}
 {{- $uses = or $uses (eq .autoscaling "keda") -}}
+{{- end -}}
+{{- range .Values.models -}}
+{{- $uses = or $uses (and (include "pecia.hasExternalJobs" $) (ne (toJson (dig "scaling" "queue" "" .spec)) (toJson ""))) -}}
 {{- end -}}
 {{- if $uses }}true{{ end -}}
 {{- end -}}

@@ -28,9 +28,7 @@
     - ipBlock: {cidr: "::/0", except: ["fc00::/7", "fe80::/10", "::1/128"]}
   ports: [{port: 443}, {port: 80}, {port: 8080}, {port: 8443}]
 {{- end }}
-# EKS Pod Identity
-- to: [{ipBlock: {cidr: 169.254.170.23/32}}, {ipBlock: {cidr: "fd00:ec2::23/128"}}]
-  ports: [{port: 80}]
+{{ include "pecia.toPodIdentity" . }}
 {{- range .Values.networkPolicy.privatePeers }}
 - to: [{ipBlock: {cidr: {{ .cidr | quote }}}}]
   ports: [{{ range $at, $port := .ports }}{{ if $at }}, {{ end }}{port: {{ $port }}}{{ end }}]
@@ -58,4 +56,17 @@
 - to:
     {{- include "pecia.peers" (list . (list "gateway")) | nindent 4 }}
   ports: [{port: 8000}]
+{{- end -}}
+
+{{/* Where EKS hands out the roles of pods. */}}
+{{- define "pecia.toPodIdentity" -}}
+- to: [{ipBlock: {cidr: 169.254.170.23/32}}, {ipBlock: {cidr: "fd00:ec2::23/128"}}]
+  ports: [{port: 80}]
+{{- end -}}
+
+{{/* Whether pods of the operator fetch weights themselves. */}}
+{{- define "pecia.fetchesWeights" -}}
+{{- range .Values.models -}}
+{{- if or (dig "weights" "s3" "" .spec) (dig "weights" "huggingFace" "" .spec) }}true{{ end -}}
+{{- end -}}
 {{- end -}}
