@@ -12,10 +12,13 @@
 PECIA_OCR__TARGET: {{ include "pecia.fullname" . }}-ocr:50051
 PECIA_OCR__TIMEOUT_S: {{ .Values.inferenceTimeoutSeconds | int64 }}
 {{- if .Values.tls.enabled }}
-PECIA_OCR__TLS__CA_FILE: /etc/pecia/tls/ca.crt
-PECIA_OCR__TLS__CERT_FILE: /etc/pecia/tls/tls.crt
-PECIA_OCR__TLS__KEY_FILE: /etc/pecia/tls/tls.key
+PECIA_OCR__TLS__CA_FILE: /etc/pecia/client-tls/ca.crt
+PECIA_OCR__TLS__CERT_FILE: /etc/pecia/client-tls/tls.crt
+PECIA_OCR__TLS__KEY_FILE: /etc/pecia/client-tls/tls.key
 PECIA_OCR__TLS__SERVER_NAME: {{ include "pecia.fullname" . }}-ocr
+{{- end }}
+{{- if .Values.assertion.existingSecret }}
+PECIA_OCR__ASSERTION__KEY_FILE: /etc/pecia/signing/signing.pem
 {{- end }}
 {{- end -}}
 
@@ -77,6 +80,9 @@ PECIA_INFERENCE_TIMEOUT_S: {{ .Values.inferenceTimeoutSeconds | int64 }}
 PECIA_LIMITS__MAX_PICTURE_BYTES: {{ .Values.ocr.maxPictureBytes | int64 }}
 {{- if .Values.auth.existingSecret }}
 PECIA_AUTH__KEYS_FILE: /etc/pecia/keys/keys.toml
+{{- end }}
+{{- if .Values.assertion.verifyingSecret }}
+PECIA_ASSERTION__KEYS_FILE: /etc/pecia/verifying/verifying.pem
 {{- end }}
 {{- if .Values.tls.enabled }}
 PECIA_TLS__CERT_FILE: /etc/pecia/tls/tls.crt
@@ -141,7 +147,7 @@ PECIA_UI__MAX_UPLOAD_MB: {{ .Values.gateway.maxUploadMb }}
 {{- $name := include "pecia.fullname" . -}}
 {{- $ocr := .Values.ocr.defaults -}}
 {{- $folders := dict -}}
-{{- range $folder, $secret := fromJson (include "pecia.folders" (dict "root" . "which" (list "keys" "tls" "assertion"))) -}}
+{{- range $folder, $secret := fromJson (include "pecia.folders" (dict "root" . "which" (list "keys" "tls" "verifying"))) -}}
 {{- $_ := set $folders $secret (print "/etc/pecia/" $folder) -}}
 {{- end -}}
 PECIA_TELEMETRY__LOG_LEVEL: {{ .Values.logLevel }}

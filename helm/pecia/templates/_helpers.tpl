@@ -98,10 +98,17 @@ labels:
 {{- end -}}
 {{- end -}}
 
-{{/* The Secret with the certificate; "" = TLS is off. */}}
+{{/* The Secret with the ocr service's certificate; "" = TLS is off. */}}
 {{- define "pecia.tlsSecret" -}}
 {{- if .Values.tls.enabled -}}
 {{- ternary (printf "%s-tls" (include "pecia.fullname" .)) .Values.tls.existingSecret .Values.tls.certManager.enabled -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The Secret with the certificate of gateway and workers; "" = TLS is off. */}}
+{{- define "pecia.clientTlsSecret" -}}
+{{- if .Values.tls.enabled -}}
+{{- ternary (printf "%s-client-tls" (include "pecia.fullname" .)) (default .Values.tls.existingSecret .Values.tls.clientSecret) .Values.tls.certManager.enabled -}}
 {{- end -}}
 {{- end -}}
 

@@ -92,7 +92,8 @@ envFrom:
 - {name: TMPDIR, value: /tmp}
 {{- end -}}
 
-{{/* Folders with secrets: dict of root and which of keys, tls, webhooks, assertion. Folders, so that new ones
+{{/* Folders with secrets: dict of root and which of keys, tls, client-tls, webhooks, signing and
+     verifying. Folders, so that new ones
      are seen without a restart. */}}
 {{- define "pecia.secretMounts" -}}
 {{- range $name, $secret := fromJson (include "pecia.folders" .) }}
@@ -109,7 +110,9 @@ envFrom:
 
 {{- define "pecia.folders" -}}
 {{- $values := .root.Values -}}
-{{- $all := dict "keys" $values.auth.existingSecret "tls" (include "pecia.tlsSecret" .root) "assertion" $values.assertion.existingSecret -}}
+{{- $all := dict "keys" $values.auth.existingSecret "tls" (include "pecia.tlsSecret" .root) "client-tls" (include "pecia.clientTlsSecret" .root) -}}
+{{- $_ := set $all "signing" $values.assertion.existingSecret -}}
+{{- $_ := set $all "verifying" $values.assertion.verifyingSecret -}}
 {{- $_ := set $all "webhooks" (ternary $values.jobs.webhookKeysSecret "" (ne (include "pecia.hasExternalJobs" .root) "")) -}}
 {{- $wanted := dict -}}
 {{- range $name := .which -}}

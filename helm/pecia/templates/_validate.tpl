@@ -151,6 +151,13 @@ tls.certManager.enabled needs an issuer: set tls.certManager.issuerName.
 {{- if and (not $tls.enabled) (or $tls.existingSecret $tls.certManager.enabled) }}
 tls has a certificate but is off: set tls.enabled=true, or take tls.existingSecret and tls.certManager away.
 {{- end -}}
+{{- if and $tls.clientSecret (not $tls.existingSecret) }}
+tls.clientSecret is the callers' side of tls.existingSecret, which is empty. Set it, or take clientSecret away.
+{{- end -}}
+{{- $assertion := .Values.assertion -}}
+{{- if ne (empty $assertion.existingSecret) (empty $assertion.verifyingSecret) }}
+assertion.existingSecret signs and assertion.verifyingSecret checks: set both, or neither.
+{{- end -}}
 {{- $external := .Values.secrets.externalSecrets -}}
 {{- if and $external.enabled .Values.secrets.existingSecret }}
 secrets.existingSecret and secrets.externalSecrets.enabled both give the backend's Secret. Keep one.
@@ -158,8 +165,8 @@ secrets.existingSecret and secrets.externalSecrets.enabled both give the backend
 {{- if and $external.enabled (not $external.storeName) }}
 secrets.externalSecrets.enabled needs a store: set secrets.externalSecrets.storeName.
 {{- end -}}
-{{- if and .Values.auth.existingSecret .Values.jobs.enabled (not .Values.auth.internalKeySecret) }}
-auth.existingSecret asks everybody for a key, also the workers, who read pages when no caller is there. Put the key of a trusted record into a Secret and name it in auth.internalKeySecret, or set jobs.enabled=false.
+{{- if and .Values.auth.existingSecret .Values.jobs.enabled (not .Values.auth.internalKeySecret) (not .Values.assertion.existingSecret) }}
+auth.existingSecret asks everybody for a key, also the workers, who read pages when no caller is there. Let them sign (assertion.existingSecret), or put the key of a trusted record into a Secret and name it in auth.internalKeySecret, or set jobs.enabled=false.
 {{- end -}}
 {{- if and .Values.auth.internalKeySecret (not .Values.auth.existingSecret) }}
 auth.internalKeySecret is a key of keys.toml, but auth.existingSecret names none. Set it, or take internalKeySecret away.

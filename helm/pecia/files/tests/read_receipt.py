@@ -19,7 +19,7 @@ def form(picture: bytes) -> tuple[bytes, str]:
     """A multipart body with one file, and its content type."""
     edge = uuid.uuid4().hex
     head = (
-        f"--{edge}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"receipt.png\"\r\n"
+        f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="receipt.png"\r\n'
         "Content-Type: image/png\r\n\r\n"
     )
     return head.encode() + picture + f"\r\n--{edge}--\r\n".encode(), f"multipart/form-data; boundary={edge}"
