@@ -64,8 +64,6 @@ def _validator(api: str, kind: str, version: str) -> jsonschema.Draft202012Valid
 
 
 def _others(api: str, kind: str) -> dict[str, Any]:
-    if kind == "OCRModel" and not _CRD.is_file():
-        return {}
     if kind == "OCRModel":
         crd = yaml.safe_load(_CRD.read_text())
         (schema,) = [each["schema"]["openAPIV3Schema"] for each in crd["spec"]["versions"]]

@@ -1,6 +1,6 @@
 """The environment the chart gives each process is one its settings.py knows, and reads without complaint."""
 
-import importlib.util
+import importlib
 import os
 import re
 from collections.abc import Iterator
@@ -23,10 +23,6 @@ PACKAGES = {
 }
 # Read by every program, not by ours alone.
 GENERAL = {"HOME", "TMPDIR"}
-# Settings and services that are on their way.
-AHEAD = {"PECIA_GRPC__HEALTH_PORT", "PECIA_ASSERTION__KEYS_FILE", "PECIA_OCR__ASSERTION__KEY_FILE"}
-if not importlib.util.find_spec("pecia_operator"):
-    del PACKAGES["operator"]
 # What people put into a Secret, in the form its setting wants.
 SECRET_VALUES = {
     "DATABASE_URL": "postgresql://pecia:secret@db.example/pecia",
@@ -71,7 +67,7 @@ def test_every_name_is_a_setting(scenario: str) -> None:
     """A misspelt one would be passed over in silence, because others' variables are."""
     for pod, container, seen in environments(rendered(scenario)):
         part = settings_of(container)
-        known = set(names(part, str(part.model_config.get("env_prefix") or ""))) | GENERAL | AHEAD
+        known = set(names(part, str(part.model_config.get("env_prefix") or ""))) | GENERAL
         assert set(seen) - known == set(), f"{pod}, {container}"
 
 
@@ -158,3 +154,23 @@ def test_what_people_set_wins() -> None:
     assert (
         rendering.environment(rendering.pod("ocr-cpu").containers[0])["PECIA_ENGINES__TESSERACT"] == "false"
     )
+
+
+def test_the_operator_is_told_what_its_pods_have_in_common(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fleet, images, account, certificates, probes' port and seconds: as the chart's own pods have them."""
+    rendering = rendered("eks", tls={"enabled": True, "existingSecret": "made"})
+    told = loaded(rendering, "operator", "operator", monkeypatch).operator
+    engine = rendering.pod("ocr-cpu")
+    assert told.fleet == engine.labels["pecia.dev/fleet"]
+    assert told.ocr_image == engine.containers[0]["image"]
+    assert told.service_account == engine.spec["serviceAccountName"]
+    assert told.probe_port == engine.containers[0]["readinessProbe"]["grpc"]["port"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in engine.containers[0]["volumeMounts"]}
+    secrets = {
+        each["secret"]["secretName"]: mounts[each["name"]]
+        for each in engine.spec["volumes"]
+        if "secret" in each
+    }
+    assert told.ocr_secrets == secrets
+    assert told.ocr_env == engine.containers[0]["envFrom"][0]["configMapRef"]["name"]
+    assert told.prestop_s + told.drain_s + 15 == engine.spec["terminationGracePeriodSeconds"]

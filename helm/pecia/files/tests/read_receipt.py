@@ -55,7 +55,7 @@ def main() -> None:
     missing = [word for word in _WORDS if word not in text.upper()]
     if missing:
         sys.exit(f"The picture was read, but {', '.join(missing)} did not come back. What did: {text!r}")
-    print(f"The receipt was read: {len(text.splitlines())} lines.")
+    sys.stdout.write(f"The receipt was read: {len(text.splitlines())} lines.\n")
 
 
 if __name__ == "__main__":
