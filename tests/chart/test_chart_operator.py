@@ -40,8 +40,8 @@ def test_chart_and_operator_share_no_object() -> None:
 def test_a_model_is_what_was_asked_for() -> None:
     """The chart adds a name and labels, and leaves its spec alone."""
     spec = {"engine": "rapid", "replicas": 2}
-    values = {"operator": {"enabled": True}, "models": [{"name": "receipts", "spec": spec}]}
-    (model,) = rendered(**values).of("OCRModel")
+    models = [{"name": "receipts", "spec": spec}]
+    (model,) = rendered(operator={"enabled": True}, models=models).of("OCRModel")
     assert (model["metadata"]["name"], model["spec"]) == ("receipts", spec)
 
 
