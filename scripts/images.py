@@ -86,16 +86,15 @@ def working_engine(named: str) -> str:
 
 def build_command(engine: str, image: Image, asked: argparse.Namespace) -> list[str]:
     """The command that builds an image from the repository's root."""
-    values = {"VERSION": version(), "REVISION": revision(), "SOURCE": asked.source}
-    if asked.base:
-        values["PYTHON_IMAGE"] = asked.base
-    if asked.digest:
-        values["PYTHON_DIGEST"] = f"@{asked.digest}"
     command = [engine, "build", "--file", image.dockerfile, "--tag", reference(image, asked)]
     if engine == "podman":
         command += ["--format", "docker"]  # the other format knows no HEALTHCHECK
-    for name, value in values.items():
-        command += ["--build-arg", f"{name}={value}"]
+    labels = {"version": version(), "revision": revision(), "source": asked.source}
+    command += [f"--label=org.opencontainers.image.{name}={value}" for name, value in labels.items() if value]
+    if asked.base:
+        command.append(f"--build-arg=PYTHON_IMAGE={asked.base}")
+    if asked.digest:
+        command.append(f"--build-arg=PYTHON_DIGEST=@{asked.digest}")
     return [*command, *shlex.split(asked.flags), "."]
 
 

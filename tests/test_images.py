@@ -91,7 +91,7 @@ def test_what_ships_is_restricted(image: str) -> None:
     assert re.search(r"HEALTHCHECK .*--start-period=60s --retries=3 CMD python probe\.py ", ships)
     assert re.search(r'ENTRYPOINT \["tini", "--", "python", "-m", "pecia_\w+"\]', ships)
     assert "PYTHONDONTWRITEBYTECODE=1" in ships
-    for label in ("source", "revision", "version", "licenses", "title", "description"):
+    for label in ("licenses", "title", "description"):
         assert f"org.opencontainers.image.{label}=" in ships
     assert "curl" not in ships
     assert "pip install" not in ships
@@ -207,6 +207,7 @@ def test_images_are_named_weighed_and_pushed(docker: Path) -> None:
         "--registry=registry.example.com/team",
         "--tag=7",
         "--push",
+        "--source=https://example.com/pecia",
         "--base=mirror.example.com/python:3.12",
         "--digest=sha256:abc",
         "--flags=--secret 'id=pip.conf,src=a b'",
@@ -215,8 +216,10 @@ def test_images_are_named_weighed_and_pushed(docker: Path) -> None:
     build = next(call for call in calls if call[0] == "build")
     name = "registry.example.com/team/pecia/gateway:7"
     assert build[1:5] == ["--file", "services/gateway/Dockerfile", "--tag", name]
-    assert "PYTHON_IMAGE=mirror.example.com/python:3.12" in build
-    assert "PYTHON_DIGEST=@sha256:abc" in build
+    assert "--build-arg=PYTHON_IMAGE=mirror.example.com/python:3.12" in build
+    assert "--build-arg=PYTHON_DIGEST=@sha256:abc" in build
+    labels = dict(re.findall(r"--label=org\.opencontainers\.image\.(\w+)=(\S+)", " ".join(build)))
+    assert labels.keys() == {"version", "revision", "source"}
     assert build[-3:] == ["--secret", "id=pip.conf,src=a b", "."]
     assert ["push", name] in calls
     assert "has 400 MB" in ended.stdout
