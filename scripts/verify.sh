@@ -59,6 +59,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ "$way" != urls ] || [ -n "$api" ] || wrong_use "say where it is: --url URL, --port-forward or --alb"
+[ -n "$words" ] || wrong_use "--expect takes words that are on the picture"
 [ -r "$image" ] || wrong_use "$image cannot be read"
 export AWS_PAGER='' AWS_DEFAULT_REGION=$region
 API_PORT=${API_PORT:-8000} PAGE_PORT=${PAGE_PORT:-8501} # of the load balancer
@@ -95,7 +96,7 @@ check_api() {
     expect "the text is what is on the picture" 200 'squeezed(words) in squeezed(answer["choices"][0]["message"]["content"])'
     stream
     says "it is streamed to its end" '^data: \[DONE\]'
-    post "$api/v1/ocr" -F "file=@$image"
+    post "$api/v1/ocr" -F "file=@$image" -F "model=$model"
     expect "POST /v1/ocr: lines with boxes" 200 'answer["line_count"] == len(answer["lines"]) > 0 and len(answer["lines"][0]["bbox"]) == 4'
     for size in tiny small base large gundam; do
         chat "$size" free_ocr ''
