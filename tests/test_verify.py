@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
+import boto3  # type: ignore[import-untyped]
 import httpx
 import pytest
 from moto.server import ThreadedMotoServer
@@ -235,6 +235,7 @@ class Balancer:
             Name="pecia", Subnets=[s["Subnet"]["SubnetId"] for s in subnets]
         )
         self.name = made["LoadBalancers"][0]["DNSName"]
+        groups = []
         for what, port in (("api", api_port), ("page", page_port)):
             group = self._elb.create_target_group(
                 Name=what, Protocol="HTTP", Port=port, VpcId=network, TargetType="ip"
@@ -245,7 +246,8 @@ class Balancer:
                 Port=port,
                 DefaultActions=[{"Type": "forward", "TargetGroupArn": group}],
             )
-            setattr(self, what, group)
+            groups.append(group)
+        self.api, self.page = groups
 
     def register(self, group: str, *addresses: str) -> None:
         """Pods behind one group."""
