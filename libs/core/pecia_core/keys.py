@@ -238,7 +238,7 @@ def make_key(wish: KeyWish) -> tuple[str, KeyRecord]:
         name=wish.name,
         scopes=wish.scopes,
         created=datetime.now(UTC).replace(microsecond=0),
-        expires=wish.expires,
+        expires=wish.expires.replace(microsecond=0) if wish.expires else None,
     )
     return key, record
 

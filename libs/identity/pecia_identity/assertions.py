@@ -182,7 +182,7 @@ def public_keys(pem: bytes) -> dict[str, Ed25519PublicKey]:
     except ValueError:
         keys = []
     found = {key_id(key): key for key in keys if isinstance(key, Ed25519PublicKey)}
-    if not found or len(found) < len(set(keys)):
+    if not found or not all(isinstance(key, Ed25519PublicKey) for key in keys):
         raise ValueError(
             "The file holds no PEM public Ed25519 keys, or others too. Make them: openssl pkey -pubout"
         )

@@ -120,8 +120,9 @@ class AuditLog:
                 continue
             while len(batch) < _BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
+            taken = len(batch)  # a note on what was lost may join it
             self._persist(batch)
-            for _ in batch:
+            for _ in range(taken):
                 self._waiting.task_done()
 
     def _persist(self, batch: list[dict[str, Any]]) -> None:

@@ -29,6 +29,17 @@ _CLIENTS = ("gateway", "worker")
 _AGES = ("former", "current", "next")
 # What clocks may differ by.
 _SKEW = timedelta(minutes=5)
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +146,8 @@ class Authority:
             .not_valid_before(datetime(2000, 1, 1, tzinfo=UTC))
             .not_valid_after(begins + self._lifetimes.authority)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_SIGNS_CERTIFICATES, critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
         certificate, private = self._authority(age)
@@ -151,6 +164,7 @@ class Authority:
         names: list[x509.GeneralName] = [x509.DNSName(SERVER_NAME if server else f"pecia-{who}")]
         if server:
             names += [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
         usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
         built = (
             _builder(_name(f"pecia {who}"), issuer.subject, key.public_key())
@@ -158,6 +172,8 @@ class Authority:
             .not_valid_after(now + self._lifetimes.certificate)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(signer, critical=False)
             .sign(issuer_key, hashes.SHA256())
         )
         _write(self.key(who), _private(key))

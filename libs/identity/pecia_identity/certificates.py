@@ -25,7 +25,7 @@ class Papers:
         if moment > leaf.not_valid_after_utc:
             return f"its certificate expired at {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
         if moment < leaf.not_valid_before_utc:
-            return f"its certificate counts from {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+            return f"its certificate counts only from {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
         return ""
 
 
