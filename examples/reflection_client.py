@@ -1,6 +1,7 @@
 """Any gRPC service that offers reflection, without stubs: the service itself says what it takes.
 
-PECIA_GRPC_TARGET is name:port of the service. Needs only grpcio and grpcio-reflection.
+PECIA_GRPC_TARGET is name:port of the service. Needs only grpcio and grpcio-reflection, and a
+service with PECIA_GRPC__REFLECTION=true.
 """
 
 import base64

@@ -45,7 +45,8 @@ _GRPC = """## gRPC
 
 `pecia.ocr.v1.OcrService` reads one page image a call; the contract is
 [ocr.proto](../protos/pecia/ocr/v1/ocr.proto) and [document.proto](../protos/pecia/ocr/v1/document.proto).
-`grpc.health.v1` answers for `""` (alive), for the service and for each engine (ready); reflection is on.
+`grpc.health.v1` answers for `""` (alive), for the service and for each engine (ready); reflection
+is on where `PECIA_GRPC__REFLECTION` says so.
 
 | method | takes | gives |
 |---|---|---|"""
@@ -121,9 +122,13 @@ _SENTENCES = {
         "Send fewer files at a time.",
     ),
     "invalid_api_key": (
-        "No key, or one that is not known.",
-        "Send `Authorization: Bearer KEY`; `pecia keys new` makes one.",
+        "No key, or one that is not known, has expired or was revoked.",
+        "Send `Authorization: Bearer KEY`; `pecia keys create` makes one.",
     ),
+    "invalid_assertion": ("A service's word on a tenant is not believed.", "See [identity](identity.md)."),
+    "missing_scope_ocr": ("The key is not for reading pages.", "Ask for one with the scope `ocr`."),
+    "missing_scope_jobs": ("The key is not for jobs.", "Ask for one with the scope `jobs`."),
+    "missing_scope_admin": ("The key is no operator's.", "Ask for one with the scope `admin`."),
     "invalid_signature": (
         "A callback is not signed with the secret shared for it.",
         "Sign its body as the page on reviews says.",

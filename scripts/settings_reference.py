@@ -34,7 +34,8 @@ _INTRODUCTION = """# Settings
 
 Every setting is an environment variable. Names are `PECIA_<GROUP>__<FIELD>`; older names that work as
 well stand in brackets. Lists are separated by commas, or written as JSON where their default is. Each
-process reads its settings once, when it starts, and refuses to start with one that makes no sense.
+process reads its settings once, when it starts, and refuses to start with one that makes no sense. Files
+of keys and certificates are read again when they change.
 """
 _BOUNDS = (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than"))
 

@@ -71,6 +71,7 @@ def running_stack(log: Path, **environment: str) -> Iterator[Stack]:
     settings = {"PECIA_GRPC__PORT": str(grpc_port), "PECIA_ENGINES__SCRIPTED": "true"}
     # Tests send the same pictures and mean that they are read; those about the cache switch it on.
     settings["PECIA_CACHE__ENABLED"] = "false"
+    settings["PECIA_GRPC__REFLECTION"] = "true"  # one of the examples looks around
     environment = {"XDG_STATE_HOME": str(log.parent)} | environment  # jobs stay out of the home of who tests
     ocr = start("pecia_ocr", log, **(settings | environment))
     http = {"PECIA_HTTP__HOST": "127.0.0.1", "PECIA_HTTP__PORT": str(http_port), "PECIA_OCR__TARGET": target}

@@ -12,7 +12,7 @@ import grpc
 import pytest
 from google.protobuf import descriptor_pool, message_factory
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from pecia_ocr.testing import picture, running
+from pecia_ocr.testing import picture, running, scripted_settings
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -36,7 +36,7 @@ def call_by_reflection(target: str, method: str, request: dict[str, Any]) -> Any
 
 async def test_reflection_lists_the_services() -> None:
     """A client without stubs learns the contract, health and reflection from the server."""
-    async with running() as server:
+    async with running(scripted_settings(grpc={"reflection": True})) as server:
 
         def services() -> set[str]:
             with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
@@ -48,7 +48,7 @@ async def test_reflection_lists_the_services() -> None:
 
 async def test_reflection_client_reads_a_picture() -> None:
     """Such a client can ask what the service does, and have a picture read."""
-    async with running() as server:
+    async with running(scripted_settings(grpc={"reflection": True})) as server:
         target = f"127.0.0.1:{server.port}"
         description = await asyncio.to_thread(call_by_reflection, target, "Describe", {})
         request = {"picture": {"encoded": picture()}, "options": {"model": "scripted"}}

@@ -10,9 +10,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import httpx
 import psutil
 import pytest
+from pecia.ocr.v1 import ocr_pb2, ocr_pb2_grpc
 
 pytestmark = pytest.mark.engine
 
@@ -101,6 +103,27 @@ def test_kill_9_of_the_supervisor_leaves_nothing(tmp_path: Path) -> None:
         assert len(family) > 3, "the services have workers"
         up.process.kill()
         assert _gone(family) == []
+
+
+@pytest.mark.timeout(_START_S + 180)
+def test_one_flag_makes_calls_between_services_secure(tmp_path: Path) -> None:
+    """The sample and a job are read over mutual TLS with signed calls; nobody else gets a word in."""
+    with _up(tmp_path, "--no-ui", "--secure") as up:
+        up.read_until("Ctrl-C stops everything.")
+        assert "Self-check passed" in up.said
+        api = f"http://127.0.0.1:{up.http}"
+        document = Path(__file__).parents[1] / "examples" / "sample-report.pdf"
+        files = {"file": ("report.pdf", document.read_bytes(), "application/pdf")}
+        job = httpx.post(f"{api}/v1/jobs", files=files, timeout=30).json()["job_id"]
+        end = time.monotonic() + 120
+        while (status := httpx.get(f"{api}/v1/jobs/{job}", timeout=30).json()["status"]) != "completed":
+            assert status in {"queued", "processing"}
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        with grpc.insecure_channel(f"127.0.0.1:{up.grpc}") as channel, pytest.raises(grpc.RpcError):
+            ocr_pb2_grpc.OcrServiceStub(channel).Describe(ocr_pb2.DescribeRequest(), timeout=10)
+        papers = tmp_path / "state" / "pecia" / "identity"
+        assert {path.stat().st_mode & 0o77 for path in papers.iterdir()} == {0}
 
 
 @pytest.mark.timeout(_START_S + 120)

@@ -37,7 +37,7 @@ _BY_STATUS: dict[int, type[PeciaError]] = {
     504: DeadlineExceeded,
 }
 _NEXT_STEPS: dict[str, str] = {
-    "invalid_api_key": "Give a key with --api-key or PECIA_API_KEY; `pecia keys new` makes one.",
+    "invalid_api_key": "Give a key with --api-key or PECIA_API_KEY; `pecia keys create` makes one.",
     "permission_denied": "Ask whoever runs the gateway to let this key do it.",
     "model_not_found": "`pecia models` lists what this gateway has.",
     "unsupported_value": "`pecia ocr --help` lists the values.",

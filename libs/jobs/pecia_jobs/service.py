@@ -59,7 +59,7 @@ class JobService:
             Overloaded: there is no room for another job.
             Unavailable: database or blobs are away.
         """
-        self._check()
+        self.check()
         await check_room(self._database, self._limits, new.input_bytes)
         await self._blobs.put_file(new.input_key, document)
         try:
@@ -78,7 +78,7 @@ class JobService:
         Raises:
             NotFound: there is none of this tenant.
         """
-        self._check()
+        self.check()
         if not is_job_id(job_id):
             raise no_such_job()
         try:
@@ -94,7 +94,7 @@ class JobService:
         self, tenant: str, *, status: JobStatus | None, cursor: str, limit: int
     ) -> tuple[list[Standing], str]:
         """Jobs, newest first, and the cursor of the next ones; "" = these were the last."""
-        self._check()
+        self.check()
         jobs, following = await self._store.jobs(tenant, status=status, cursor=cursor, limit=limit)
         return await self._progress.listed(jobs), following
 
@@ -177,10 +177,11 @@ class JobService:
 
     async def counts(self) -> Counts:
         """How much is going on, all tenants together."""
-        self._check()
+        self.check()
         return await self._store.counts()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise Unavailable until the tables are there."""
         if not self._ready.is_set():
             raise Unavailable(
                 "The job database cannot be reached yet. Try again in a moment.",

@@ -23,7 +23,6 @@ from pecia_gateway.docs_page import add_docs_page
 from pecia_gateway.gateway import Gateway
 from pecia_gateway.gauges import FleetGauges
 from pecia_gateway.intake import Intake
-from pecia_gateway.key_use import KeyUse
 from pecia_gateway.middleware import (
     BodyBounds,
     BodyBudget,
@@ -96,7 +95,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         metrics=RequestMetrics(registry, "gateway"),
         gauges=FleetGauges(registry),
         audit=AuditLog(settings.audit, "gateway"),
-        uses=KeyUse(stores.key_uses),
+        uses=stores.key_use(),
         started_at=time(),
     )
     app.state.gateway = gateway

@@ -16,6 +16,7 @@ from pecia_jobs.retention import Limits
 from pecia_jobs.service import JobService
 from pecia_jobs.store import Counts, Store
 
+from pecia_gateway.key_use import KeyUse
 from pecia_gateway.outside import Outside
 from pecia_gateway.places import Places
 from pecia_gateway.settings import JobSettings, Settings
@@ -68,7 +69,8 @@ class Desk:
 
     @property
     def erasure(self) -> Erasure:
-        """Deletes all of a tenant. Raises as `service`."""
+        """Deletes all of a tenant. Raises as `service`, and Unavailable until there are tables."""
+        self.service.check()
         return self._there(self._parts.erasure)
 
     async def counts(self) -> Counts:
@@ -101,9 +103,14 @@ class JobStores:
         self._service = _service(settings, self._database, blobs) if self._database else None
         outside = Outside(self._database, settings) if self._database else None
         erasure = Erasure(self._database, blobs) if self._database else None
-        self.key_uses = KeyUses(self._database) if self._database else None
         self.desk = Desk(Parts(self._service, outside, erasure), settings.jobs)
         self._preparing: asyncio.Task[None] | None = None
+
+    def key_use(self) -> KeyUse:
+        """When keys were used; kept as soon as there are tables."""
+        if self._database is None or self._service is None:
+            return KeyUse(None)
+        return KeyUse(KeyUses(self._database), self._service.check)
 
     def open(self) -> None:
         """Prepare the database in the background: nothing else waits for it."""

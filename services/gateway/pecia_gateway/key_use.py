@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from pecia_core.errors import PeciaError
@@ -17,9 +17,10 @@ _EVERY_S = 30.0
 class KeyUse:
     """Keeps the moments. Without a database they are known to this process alone."""
 
-    def __init__(self, kept: KeyUses | None) -> None:
-        """Nothing was used yet."""
+    def __init__(self, kept: KeyUses | None, check: Callable[[], None] = lambda: None) -> None:
+        """Nothing was used yet. `check` raises PeciaError until `kept` can be asked."""
         self._kept = kept
+        self._check = check
         self._new: dict[str, float] = {}
         self._seen: dict[str, float] = {}
         self._writing: asyncio.Task[None] | None = None
@@ -39,6 +40,7 @@ class KeyUse:
         known: dict[str, float] = {}
         if self._kept is not None:
             with suppress(PeciaError):
+                self._check()
                 known = dict(await self._kept.all())
         return known | {key: max(moment, known.get(key, 0.0)) for key, moment in self._seen.items()}
 
@@ -64,6 +66,7 @@ class KeyUse:
         if not new or self._kept is None:
             return
         try:
+            self._check()
             await self._kept.add(new)
         except BaseException:
             self._new = new | self._new

@@ -31,6 +31,9 @@ def up(  # noqa: PLR0913, PLR0917 - typer reads the command's options from the p
         int | None, typer.Option(help="Port on which the worker says how it is.", show_default="8080")
     ] = None,
     no_ui: Annotated[bool, typer.Option("--no-ui", help="Start no page.")] = False,  # noqa: FBT002 - a flag of the command line
+    secure: Annotated[  # noqa: FBT002 - same
+        bool, typer.Option("--secure", help="Mutual TLS and signed calls between the services.")
+    ] = False,
     check: Annotated[bool, typer.Option("--check", help="Stop after the self-check.")] = False,  # noqa: FBT002 - same
     logs: Annotated[Path | None, typer.Option(help="Folder of the log files.", show_default=False)] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the logs here, too.")] = False,  # noqa: FBT002 - same
@@ -48,7 +51,8 @@ def up(  # noqa: PLR0913, PLR0917 - typer reads the command's options from the p
         "logs": logs,
     }
     chosen = {name: value for name, value in said.items() if value is not None}
-    settings = Settings.model_validate(dict(Settings()) | chosen | ({"ui": False} if no_ui else {}))
+    switches = ({"ui": False} if no_ui else {}) | ({"secure": True} if secure else {})
+    settings = Settings.model_validate(dict(Settings()) | chosen | switches)
     raise typer.Exit(asyncio.run(_run(settings, check_only=check, verbose=verbose)))
 
 

@@ -68,7 +68,8 @@ class Screen:
         self._out.print(
             f"  API   {api_url(settings)}   (what it offers: {api_url(settings)}/docs)", style="bold"
         )
-        self._out.print(f"  gRPC  127.0.0.1:{settings.grpc_port}")
+        how = f"   (mutual TLS, signed calls: {settings.identity})" if settings.secure else ""
+        self._out.print(f"  gRPC  127.0.0.1:{settings.grpc_port}{how}")
         self._out.print(f"  Jobs  {settings.jobs}   (http://127.0.0.1:{settings.worker_port}/health)")
         self._out.print(f"  Logs  {settings.logs}")
         self._out.print("\nCtrl-C stops everything.")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pecia_standalone.papers import caller_papers, service_papers
 from pecia_standalone.settings import Settings
 
 _LOOPBACK = "127.0.0.1"
@@ -37,7 +38,11 @@ def services(settings: Settings) -> list[Service]:
         port=settings.grpc_port,
         ready_url=f"{api}/v1/capacity",
         flag="--grpc-port",
-        environment={"PECIA_GRPC__HOST": _LOOPBACK, "PECIA_GRPC__PORT": str(settings.grpc_port)},
+        environment={
+            "PECIA_GRPC__HOST": _LOOPBACK,
+            "PECIA_GRPC__PORT": str(settings.grpc_port),
+            **service_papers(settings),
+        },
     )
     gateway = Service(
         name="gateway",
@@ -50,6 +55,7 @@ def services(settings: Settings) -> list[Service]:
             "PECIA_HTTP__HOST": settings.host,
             "PECIA_HTTP__PORT": str(settings.http_port),
             "PECIA_OCR__TARGET": target,
+            **caller_papers(settings, "gateway"),
             **jobs,
         },
     )
@@ -66,6 +72,7 @@ def services(settings: Settings) -> list[Service]:
             "PECIA_OCR__TARGET": target,
             # It gives back what it cannot end, before it would be killed.
             "PECIA_WORKER__DRAIN_S": str(settings.stop_timeout_s * _DRAIN),
+            **caller_papers(settings, "worker"),
             **jobs,
         },
     )

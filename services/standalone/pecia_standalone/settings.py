@@ -78,6 +78,18 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PECIA_BLOBS__BUCKET", "CF_R2_BUCKET_NAME"),
         description="Bucket of documents and results; read here only to know whether a folder is needed.",
     )
+    secure: bool = Field(
+        default=False,
+        description="Mutual TLS between the services, and calls signed for their tenants.",
+    )
+    identity: Path = Field(
+        default_factory=lambda: _state_folder() / "identity",
+        json_schema_extra={"default_text": "`~/.local/state/pecia/identity`"},
+        description="Folder of the certificates and keys for that, which are made there and renewed in time.",
+    )
+    certificate_days: float = Field(
+        1.0, gt=0, description="Days a certificate lasts; it is renewed when two thirds are over."
+    )
     logs: Path = Field(
         default_factory=lambda: _state_folder() / "logs",
         json_schema_extra={"default_text": "`~/.local/state/pecia/logs`"},

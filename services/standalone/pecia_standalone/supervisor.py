@@ -14,6 +14,7 @@ import httpx
 
 from pecia_standalone.child import Child
 from pecia_standalone.logs import LogFile
+from pecia_standalone.papers import authority, keep_renewed
 from pecia_standalone.ports import check_free
 from pecia_standalone.probes import engines, until_ready
 from pecia_standalone.sample import read_sample
@@ -97,9 +98,11 @@ class Supervisor:
         self._settings.logs.mkdir(parents=True, exist_ok=True)
         self._children = [Child(service, self._log(service)) for service in self._services]
         self._screen.starting(self._children)
-        failure = await self._first_failure(
-            *(self._keep(child) for child in self._children), self._live(check_only=check_only)
-        )
+        works = [*(self._keep(child) for child in self._children), self._live(check_only=check_only)]
+        if self._settings.secure:
+            authority(self._settings).renew()
+            works.append(keep_renewed(self._settings))
+        failure = await self._first_failure(*works)
         if isinstance(failure, ServiceDied):
             pass  # the screen showed its last words already
         elif failure is not None:

@@ -72,3 +72,17 @@ def test_an_ipv6_address_stands_in_brackets() -> None:
     """URLs of ::1 can be opened."""
     settings = Settings(host="::1")
     assert (api_url(settings), page_url(settings)) == ("http://[::1]:8000", "http://[::1]:8501")
+
+
+def test_one_setting_makes_calls_secure(settings: Settings) -> None:
+    """Each side is told where its papers lie, by names of one folder; without it, nobody is."""
+    ocr, gateway, worker, ui = services(settings.model_copy(update={"secure": True}))
+    for who, caller in (("gateway", gateway), ("worker", worker)):
+        given = caller.environment
+        assert given["PECIA_OCR__TLS__CERT_FILE"].endswith(f"{who}.crt")
+        assert given["PECIA_OCR__TLS__CA_FILE"] == ocr.environment["PECIA_TLS__CLIENT_CA_FILE"]
+        assert given["PECIA_OCR__ASSERTION__KEY_FILE"].endswith("signing.pem")
+    assert ocr.environment["PECIA_ASSERTION__KEYS_FILE"].endswith("verifying.pem")
+    assert not any("TLS" in name for name in ui.environment)
+    for plain in services(settings):
+        assert not any("TLS" in name or "ASSERTION" in name for name in plain.environment)

@@ -23,8 +23,8 @@ class ProblemBody(BaseModel):
 
 _DESCRIPTIONS = {
     400: "The request, a picture or a URL cannot be used; `param` names the field.",
-    401: "No API key, or one that is not known.",
-    403: "This key may not do this.",
+    401: "No API key, or one that does not work.",
+    403: "This key lacks the scope; the code names it.",
     404: "There is no such thing; for models, the message lists what there is.",
     409: "It cannot be done as things stand, or the same idempotency key was used for another request.",
     413: "More bytes, pixels or files than the limits allow.",
