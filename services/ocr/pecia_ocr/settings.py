@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from pecia_identity.settings import AuditSettings, CheckingSettings
-from pydantic import AliasChoices, BaseModel, Field, SecretStr
+from pydantic import AliasChoices, BaseModel, Field, FilePath, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _MIB = 1024 * 1024
@@ -169,6 +169,12 @@ class DeepseekSettings(BaseModel):
         gt=0,
         description="GB of GPU memory taken at most, weights included: an L4 has 24, and 20 leave room for "
         "what others need.",
+    )
+    signing_key_file: FilePath | None = Field(
+        None,
+        description="PEM public key (EC) of whoever may sign models: a checkpoint then needs a `model.sig` "
+        "of OpenSSF Model Signing by that key over all its files (`python -m pecia_ocr.models sign`). "
+        "Empty = what `sha256sums` in its folder says is checked, where there is one.",
     )
 
 

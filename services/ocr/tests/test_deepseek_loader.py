@@ -10,12 +10,16 @@ from typing import Any
 
 import pytest
 import torch
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from pecia_core.errors import Unavailable
 from pecia_ocr.engines.deepseek import testing
-from pecia_ocr.engines.deepseek.checkpoint import MANIFEST, revision
+from pecia_ocr.engines.deepseek.checkpoint import revision
 from pecia_ocr.engines.deepseek.loader import LoadedModel, load_model
 from pecia_ocr.engines.deepseek.profiles import Family, detect
 from pecia_ocr.engines.deepseek.translation import model_class, native
+from pecia_ocr.models.folder import MANIFEST
+from pecia_ocr.models.signature import sign
 from safetensors.torch import load_file, save_file
 
 Tensors = dict[str, torch.Tensor]
@@ -191,6 +195,21 @@ def test_files_that_do_not_match_their_manifest_are_refused(folder: Path) -> Non
     assert "model.safetensors of sha256sums are missing" in refused(folder)
     (folder / MANIFEST).write_text("00  ../../etc/passwd\n")
     assert "names no file of the model" in refused(folder)
+
+
+def test_a_pinned_key_is_asked_for_before_anything_is_read(folder: Path) -> None:
+    """A signed checkpoint loads; one byte of its config or tokenizer, which parse as before, is refused."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    public = key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    sign(folder, key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
+    assert load_model(folder, dtype=torch.float, public_key=public).profile.family is Family.V1
+    for name in ("config.json", "tokenizer.json"):
+        text = (folder / name).read_text()
+        (folder / name).write_text(text + " ")
+        with pytest.raises(Unavailable, match=f"{name} is not the file that model.sig lists"):
+            load_model(folder, dtype=torch.float, public_key=public)
+        (folder / name).write_text(text)
 
 
 def test_text_survives_the_tokenizer(tiny_model: LoadedModel) -> None:

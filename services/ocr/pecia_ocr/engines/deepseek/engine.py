@@ -43,7 +43,7 @@ class _Ready:
 class DeepseekEngine:
     """Reads as many pages at once as it has slots; `read` may be called by as many threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of an engine, by name, as a frame carries them
         self,
         *,
         folder: str,
@@ -51,6 +51,7 @@ class DeepseekEngine:
         slots: int = 32,
         max_tokens: int = 4096,
         memory_gb: float = 20.0,
+        public_key: str = "",
     ) -> None:
         """Nothing is loaded yet.
 
@@ -60,12 +61,14 @@ class DeepseekEngine:
             slots: pages that share a decoding step.
             max_tokens: of one answer, where the caller names no fewer.
             memory_gb: of the GPU, at most.
+            public_key: PEM of whoever may sign checkpoints; "" = they need no signature.
         """
         self._folder = Path(folder)
         self._device = device
         self._slots = slots
         self._max_tokens = max_tokens
         self._memory_gb = memory_gb
+        self._public_key = public_key
         self._ready: _Ready | None = None
 
     @property
@@ -89,7 +92,7 @@ class DeepseekEngine:
         if device.type == "cuda":
             _cap(device, self._memory_gb)
         loaded = load_model(
-            self._folder, device=device, dtype=dtype, progress=lambda part: progress(part * _LOADED)
+            self._folder, device, dtype, lambda part: progress(part * _LOADED), self._public_key
         )
         length = min(loaded.profile.max_context, self._max_tokens + _longest_prompt(loaded.profile))
         slots = (

@@ -17,6 +17,7 @@ from transformers.utils.import_utils import is_flash_attn_2_available
 from pecia_ocr.engines.deepseek import checkpoint
 from pecia_ocr.engines.deepseek.profiles import IMAGE_MARK, ModelProfile, detect
 from pecia_ocr.engines.deepseek.translation import model_class, native
+from pecia_ocr.models.checking import check
 
 log = logging.getLogger(__name__)
 
@@ -61,31 +62,32 @@ class LoadedModel:
 
 def load_model(
     path: Path,
-    profile: ModelProfile | None = None,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.bfloat16,
     progress: Callable[[float], None] | None = None,
+    public_key: str = "",
 ) -> LoadedModel:
     """Load a model from its folder; nothing is fetched, and no code in the folder is run.
 
     Args:
         path: with config.json, tokenizer.json and *.safetensors; `sha256sums` is checked where present.
-        profile: what the checkpoint is; None = what its config.json says.
         device: where it shall be.
         dtype: of its weights there.
         progress: told 0.0 to 1.0.
+        public_key: PEM of whoever may sign models; "" = they need no signature.
 
     Raises:
         Unavailable: files are missing or not what they should be; the message names them.
     """
     told = progress or (lambda _: None)
-    raw = _config(path)
-    profile = profile or detect(raw)
-    tokenizer = _tokenizer(path, profile)
     told(0.0)
-    if checkpoint.verify(path, lambda part: told(part * _VERIFIED)):
-        log.info("Model files match their manifest")
+    # Before a byte of it is understood: parsers are walls as thin as others.
+    trust = check(path, lambda part: told(part * _VERIFIED), public_key)
+    log.info("Model files checked", extra={"trust": trust})
     told(_VERIFIED)
+    raw = _config(path)
+    profile = detect(raw)
+    tokenizer = _tokenizer(path, profile)
     model = _model(path, raw, profile, dtype)
     told(_READ)
     model = model.to(device).eval()

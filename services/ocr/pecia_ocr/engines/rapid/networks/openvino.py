@@ -1,12 +1,16 @@
 """Networks on OpenVINO: the fastest on x86, and the only one here that computes in bfloat16."""
 
+import sys
 from threading import Lock
 
 import numpy as np
-import openvino as ov
 
 from pecia_ocr.engines.base import CancelToken
 from pecia_ocr.engines.rapid.networks.base import Tensor
+
+# The package tells Google Analytics that it was imported, unless it does not find what would tell.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+import openvino as ov  # noqa: E402 - see above
 
 # Compiled kernels are remembered, some hundred for each shape of input. With fewer places than the usual
 # shapes need they are compiled again and again: with 512, lines took a third longer.
