@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.chart.rendering import SCENARIOS, Pod, Rendering, rendered
+from tests.chart.rendering import ROOT, SCENARIOS, Pod, Rendering, rendered
 
 ALL = ["", *SCENARIOS]
 # Secrets and claims that the values of a scenario name: people make them before they install.
@@ -263,11 +264,20 @@ def test_no_value_holds_a_secret() -> None:
 
 
 def test_roles_of_a_cloud_reach_their_accounts() -> None:
-    """IRSA goes by annotation, Pod Identity by name."""
-    rendering = rendered("eks")
-    worker = rendering.one("ServiceAccount", "pecia-worker")
-    assert worker["metadata"]["annotations"]["eks.amazonaws.com/role-arn"].endswith("role/pecia-worker")
-    assert rendering.pod("gateway").spec["serviceAccountName"] == "pecia-gateway"
+    """Pod Identity goes by namespace and name, which are those of the cluster's file; IRSA by annotation."""
+    rendering = rendered("eks", namespace="pecia")
+    cluster = yaml.safe_load((ROOT / "eks/cluster.yaml").read_text())
+    roles = {
+        role["serviceAccountName"]
+        for role in cluster["iam"]["podIdentityAssociations"]
+        if role["namespace"] == "pecia"
+    }
+    assert roles == {"pecia-gateway", "pecia-worker", "pecia-ocr"}
+    assert roles <= {one["metadata"]["name"] for one in rendering.of("ServiceAccount")}
+    assert roles <= {pod.spec["serviceAccountName"] for pod in rendering.pods()}
+    role = {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/pecia-worker"}
+    other = rendered("eks", worker={"serviceAccount": {"annotations": role}})
+    assert other.one("ServiceAccount", "pecia-worker")["metadata"]["annotations"] == role
 
 
 def test_images_come_from_where_it_is_said() -> None:
