@@ -1,6 +1,7 @@
 """Objects fit together: selectors, ports, references, budgets, scaling, names."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import yaml
 from tests.chart.rendering import ROOT, SCENARIOS, Pod, Rendering, rendered
 
 ALL = ["", *SCENARIOS]
+GIVEN_AWAY = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
+INVENTORY = Path(__file__).with_name("inventory.yaml")
 # Secrets and claims that the values of a scenario name: people make them before they install.
 BROUGHT = {
     *(
@@ -203,6 +206,24 @@ def test_a_fixed_number_of_gpus_is_not_waited_for() -> None:
     assert strategies["pecia-ocr-l4"] == {"maxSurge": 0, "maxUnavailable": 1}
     assert strategies["pecia-ocr-cpu"] == {"maxSurge": 1, "maxUnavailable": 0}
     assert rendered("l4").one("Deployment", "pecia-ocr-l4")["spec"]["progressDeadlineSeconds"] > 900
+
+
+@pytest.mark.parametrize("scenario", ALL)
+def test_nodes_that_nobody_needs_can_go(scenario: str) -> None:
+    """Cluster autoscalers keep a node for a pod's folder unless they are told; jobs' own is not given away."""
+    for pod in rendered(scenario).pods():
+        told = pod.metadata.get("annotations", {}).get(GIVEN_AWAY, "")
+        folders = {volume["name"] for volume in pod.spec["volumes"] if "emptyDir" in volume}
+        if pod.owner["kind"] == "Deployment":
+            assert folders - {"jobs"} <= set(told.split(","))
+            assert "jobs" not in told.split(",")
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_scenario_makes_what_is_written_down(scenario: str) -> None:
+    """tests/chart/inventory.yaml names every object, so that a change of the chart shows there."""
+    made_now = sorted(f"{one['kind']}/{one['metadata']['name']}" for one in rendered(scenario).objects)
+    assert yaml.safe_load(INVENTORY.read_text())[scenario] == made_now
 
 
 def test_jobs_on_one_volume_are_kept() -> None:

@@ -136,6 +136,8 @@ labels:
 annotations:
   kubectl.kubernetes.io/default-container: {{ index . 1 }}
   checksum/config: {{ index . 3 | sha256sum }}
+  # nothing of worth is in them, and nodes that nobody needs can go
+  cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes: tmp,shm,worker-tmp
   {{- with $root.Values.podAnnotations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

@@ -54,7 +54,7 @@
 
 {{- define "pecia.toGateway" -}}
 - to:
-    {{- include "pecia.peers" (list . (list "gateway")) | nindent 4 }}
+    {{- include "pecia.peers" (list . (list "gateway")) | trim | nindent 4 }}
   ports: [{port: 8000}]
 {{- end -}}
 

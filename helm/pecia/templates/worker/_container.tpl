@@ -7,8 +7,8 @@ ports:
   - {name: worker, containerPort: 8080}
 env:
   {{- include "pecia.home" . | nindent 2 }}
-  {{- include "pecia.internalKeyEnv" . | nindent 2 }}
-  {{- include "pecia.backendEnv" (list . $secrets) | nindent 2 }}
+  {{- with include "pecia.internalKeyEnv" . | trim }}{{ . | nindent 2 }}{{ end }}
+  {{- with include "pecia.backendEnv" (list . $secrets) | trim }}{{ . | nindent 2 }}{{ end }}
 {{ include "pecia.envFrom" (list (list (print (include "pecia.fullname" .) "-worker")) $worker.envFromSecrets) }}
 startupProbe:
   httpGet: {path: /live, port: worker}
