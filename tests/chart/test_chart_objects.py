@@ -212,7 +212,7 @@ def test_a_fixed_number_of_gpus_is_not_waited_for() -> None:
 def test_nodes_that_nobody_needs_can_go(scenario: str) -> None:
     """Cluster autoscalers keep a node for a pod's folder unless they are told; jobs' own is not given away."""
     for pod in rendered(scenario).pods():
-        told = pod.metadata.get("annotations", {}).get(GIVEN_AWAY, "")
+        told = pod.metadata["annotations"].get(GIVEN_AWAY, "")
         folders = {volume["name"] for volume in pod.spec["volumes"] if "emptyDir" in volume}
         if pod.owner["kind"] == "Deployment":
             assert folders - {"jobs"} <= set(told.split(","))

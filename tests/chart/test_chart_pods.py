@@ -163,6 +163,7 @@ def test_the_gateway_lives_while_engines_load() -> None:
     """Its process is alive at once; requests come when an engine can answer, or at once if so asked."""
     started, lives, ready = probes(rendered(), "gateway")
     assert {started["httpGet"]["path"], lives["httpGet"]["path"]} == {"/live"}
+    assert started["periodSeconds"] * started["failureThreshold"] == 120
     assert ready["httpGet"]["path"] == "/ready"
     assert ready["periodSeconds"] == 5
     assert probes(rendered("ha"), "gateway")[2]["httpGet"]["path"] == "/live"
