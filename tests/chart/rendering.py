@@ -18,6 +18,12 @@ SCENARIOS = tuple(
 )
 NEWEST = "1.37"
 Object = dict[str, Any]
+_VOLUMES = (
+    ("configMap", "ConfigMap", "name"),
+    ("secret", "Secret", "secretName"),
+    ("persistentVolumeClaim", "PersistentVolumeClaim", "claimName"),
+)
+_KINDS = {"configMapRef": "ConfigMap", "secretRef": "Secret"}
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -48,6 +54,21 @@ class Pod:
     def containers(self) -> list[Object]:
         """All of them, those that run first included."""
         return [*self.spec.get("initContainers", []), *self.spec["containers"]]
+
+    def references(self) -> set[tuple[str, str]]:
+        """Kinds and names of what it needs to start."""
+        found = {("ServiceAccount", self.spec["serviceAccountName"])}
+        for volume in self.spec.get("volumes", []):
+            for source, kind, key in _VOLUMES:
+                if source in volume:
+                    found.add((kind, volume[source][key]))
+        for container in self.containers:
+            for source in container.get("envFrom", []):
+                found |= {(_KINDS[name], each["name"]) for name, each in source.items()}
+            for entry in container.get("env", []):
+                if reference := entry.get("valueFrom", {}).get("secretKeyRef"):
+                    found.add(("Secret", reference["name"]))
+        return found
 
 
 @dataclass(frozen=True)

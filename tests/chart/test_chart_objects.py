@@ -1,6 +1,5 @@
 """Objects fit together: selectors, ports, references, budgets, scaling, names."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -31,25 +30,6 @@ def finds(selector: dict[str, str], pod: Pod) -> bool:
     return bool(selector) and set(selector.items()) <= set(pod.labels.items())
 
 
-def references(pod: Pod) -> set[tuple[str, str]]:
-    """Kinds and names of what a pod needs to start."""
-    found = {("ServiceAccount", pod.spec["serviceAccountName"])}
-    for volume in pod.spec.get("volumes", []):
-        if "configMap" in volume:
-            found.add(("ConfigMap", volume["configMap"]["name"]))
-        if "secret" in volume:
-            found.add(("Secret", volume["secret"]["secretName"]))
-        if "persistentVolumeClaim" in volume:
-            found.add(("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]))
-    for container in pod.containers:
-        for source in container.get("envFrom", []):
-            found |= {(kind[:-3][0].upper() + kind[:-3][1:], each["name"]) for kind, each in source.items()}
-        for entry in container.get("env", []):
-            if reference := entry.get("valueFrom", {}).get("secretKeyRef"):
-                found.add(("Secret", reference["name"]))
-    return found
-
-
 def made(rendering: Rendering) -> set[tuple[str, str]]:
     """Kinds and names of what a release brings, and what is made of it."""
     found = {(one["kind"], one["metadata"]["name"]) for one in rendering.objects}
@@ -62,7 +42,7 @@ def made(rendering: Rendering) -> set[tuple[str, str]]:
 def test_whatever_is_named_is_there(scenario: str) -> None:
     """ConfigMaps, Secrets, claims and accounts: made by the release, or brought by people."""
     rendering = rendered(scenario)
-    needed = set().union(*(references(pod) for pod in rendering.pods()))
+    needed = set().union(*(pod.references() for pod in rendering.pods()))
     lacking = {(kind, name) for kind, name in needed - made(rendering) if name not in BROUGHT}
     assert lacking == set()
 
@@ -210,7 +190,7 @@ def test_a_fixed_number_of_gpus_is_not_waited_for() -> None:
 
 @pytest.mark.parametrize("scenario", ALL)
 def test_nodes_that_nobody_needs_can_go(scenario: str) -> None:
-    """Cluster autoscalers keep a node for a pod's folder unless they are told; jobs' own is not given away."""
+    """Autoscalers keep a node for a pod's folder unless they are told; jobs' own is not given away."""
     for pod in rendered(scenario).pods():
         told = pod.metadata["annotations"].get(GIVEN_AWAY, "")
         folders = {volume["name"] for volume in pod.spec["volumes"] if "emptyDir" in volume}
@@ -248,42 +228,6 @@ def test_without_jobs_there_is_no_worker_and_no_volume() -> None:
     assert [container["name"] for container in rendering.pod("gateway").containers] == ["gateway"]
 
 
-def test_the_nine_secrets_come_by_their_former_names() -> None:
-    """Each is fetched as filot/..., and reaches the worker by the name it always had."""
-    rendering = rendered("eks")
-    spec = rendering.one("ExternalSecret", "pecia-backend")["spec"]
-    fetched = {each["secretKey"]: each["remoteRef"]["key"] for each in spec["data"]}
-    assert fetched == {
-        "DATABASE_URL": "filot/database-url",
-        "REDIS_URL": "filot/redis-url",
-        "REDIS_PASSWORD": "filot/redis-password",
-        "CF_R2_ENDPOINT": "filot/cf-r2-endpoint",
-        "CF_R2_ACCESS_KEY_ID": "filot/cf-r2-access-key",
-        "CF_R2_SECRET_ACCESS_KEY": "filot/cf-r2-secret-key",
-        "CF_R2_BUCKET_NAME": "filot/cf-r2-bucket",
-        "BULI2_API_URL": "filot/buli2-api-url",
-        "BULI2_CALLBACK_URL": "filot/buli2-callback-url",
-    }
-    worker = rendering.pod("worker").containers[0]
-    assert set(fetched) <= {entry["name"] for entry in worker["env"]}
-
-
-def test_secrets_reach_those_who_need_them_alone() -> None:
-    """The page and the ocr service know no database, and nobody but the worker knows Redis' list."""
-    rendering = rendered("external-services")
-    for pod in rendering.pods():
-        named = {entry["name"] for c in pod.containers for entry in c.get("env", []) if "valueFrom" in entry}
-        component = pod.labels["app.kubernetes.io/component"]
-        assert ("DATABASE_URL" in named) is (component in {"gateway", "worker"})
-        assert ("REDIS_URL" in named) is (component == "worker")
-
-
-def test_no_value_holds_a_secret() -> None:
-    """The chart makes no Secret of its own: what is secret is brought, or fetched."""
-    for scenario in ALL:
-        assert rendered(scenario).of("Secret") == []
-
-
 def test_roles_of_a_cloud_reach_their_accounts() -> None:
     """Pod Identity goes by namespace and name, which are those of the cluster's file; IRSA by annotation."""
     rendering = rendered("eks", namespace="pecia")
@@ -310,31 +254,3 @@ def test_images_come_from_where_it_is_said() -> None:
     pinned = rendered(gateway={"image": {"digest": digest}}, image={"tag": "0.2.0"})
     assert pinned.pod("gateway").containers[0]["image"] == f"pecia/gateway@{digest}"
     assert pinned.pod("ui").containers[0]["image"] == "pecia/ui:0.2.0"
-
-
-def test_pods_that_open_documents_cannot_sign() -> None:
-    """The private key is with gateway and workers; an ocr pod, the operator's too, has the public one."""
-    rendering = rendered("ha", operator={"enabled": True})
-    for pod in rendering.pods():
-        secrets = {name for kind, name in references(pod) if kind == "Secret"}
-        component = pod.labels["app.kubernetes.io/component"]
-        assert ("pecia-signing" in secrets) is (component in {"gateway", "worker"})
-        assert ("pecia-verifying" in secrets) is component.startswith("ocr-")
-    told = rendering.one("ConfigMap", "pecia-operator")["data"]["PECIA_OPERATOR__OCR_SECRETS"]
-    assert json.loads(told) == {
-        "pecia-keys": "/etc/pecia/keys",
-        "pecia-tls": "/etc/pecia/tls",
-        "pecia-verifying": "/etc/pecia/verifying",
-    }
-
-
-def test_each_side_has_its_own_certificate() -> None:
-    """One that proves the server and one that proves callers; nobody holds both keys."""
-    rendering = rendered("ha")
-    usages = {one["spec"]["secretName"]: one["spec"]["usages"][-1] for one in rendering.of("Certificate")}
-    assert usages == {"pecia-tls": "server auth", "pecia-client-tls": "client auth"}
-    for pod in rendering.pods():
-        held = {name for _, name in references(pod)} & set(usages)
-        component = pod.labels["app.kubernetes.io/component"]
-        expected = {"pecia-client-tls"} if component in {"gateway", "worker"} else {"pecia-tls"}
-        assert held == (expected if component.startswith(("ocr-", "gateway", "worker")) else set())

@@ -1,0 +1,69 @@
+"""What is secret comes from outside, and reaches those who need it alone."""
+
+import json
+
+from tests.chart.rendering import SCENARIOS, rendered
+
+
+def test_the_nine_secrets_come_by_their_former_names() -> None:
+    """Each is fetched as filot/..., and reaches the worker by the name it always had."""
+    rendering = rendered("eks")
+    spec = rendering.one("ExternalSecret", "pecia-backend")["spec"]
+    fetched = {each["secretKey"]: each["remoteRef"]["key"] for each in spec["data"]}
+    assert fetched == {
+        "DATABASE_URL": "filot/database-url",
+        "REDIS_URL": "filot/redis-url",
+        "REDIS_PASSWORD": "filot/redis-password",
+        "CF_R2_ENDPOINT": "filot/cf-r2-endpoint",
+        "CF_R2_ACCESS_KEY_ID": "filot/cf-r2-access-key",
+        "CF_R2_SECRET_ACCESS_KEY": "filot/cf-r2-secret-key",
+        "CF_R2_BUCKET_NAME": "filot/cf-r2-bucket",
+        "BULI2_API_URL": "filot/buli2-api-url",
+        "BULI2_CALLBACK_URL": "filot/buli2-callback-url",
+    }
+    worker = rendering.pod("worker").containers[0]
+    assert set(fetched) <= {entry["name"] for entry in worker["env"]}
+
+
+def test_secrets_reach_those_who_need_them_alone() -> None:
+    """The page and the ocr service know no database, and nobody but the worker knows Redis' list."""
+    rendering = rendered("external-services")
+    for pod in rendering.pods():
+        named = {entry["name"] for c in pod.containers for entry in c.get("env", []) if "valueFrom" in entry}
+        component = pod.labels["app.kubernetes.io/component"]
+        assert ("DATABASE_URL" in named) is (component in {"gateway", "worker"})
+        assert ("REDIS_URL" in named) is (component == "worker")
+
+
+def test_no_value_holds_a_secret() -> None:
+    """The chart makes no Secret of its own: what is secret is brought, or fetched."""
+    for scenario in ("", *SCENARIOS):
+        assert rendered(scenario).of("Secret") == []
+
+
+def test_pods_that_open_documents_cannot_sign() -> None:
+    """The private key is with gateway and workers; an ocr pod, the operator's too, has the public one."""
+    rendering = rendered("ha", operator={"enabled": True})
+    for pod in rendering.pods():
+        secrets = {name for kind, name in pod.references() if kind == "Secret"}
+        component = pod.labels["app.kubernetes.io/component"]
+        assert ("pecia-signing" in secrets) is (component in {"gateway", "worker"})
+        assert ("pecia-verifying" in secrets) is component.startswith("ocr-")
+    told = rendering.one("ConfigMap", "pecia-operator")["data"]["PECIA_OPERATOR__OCR_SECRETS"]
+    assert json.loads(told) == {
+        "pecia-keys": "/etc/pecia/keys",
+        "pecia-tls": "/etc/pecia/tls",
+        "pecia-verifying": "/etc/pecia/verifying",
+    }
+
+
+def test_each_side_has_its_own_certificate() -> None:
+    """One that proves the server and one that proves callers; nobody holds both keys."""
+    rendering = rendered("ha")
+    usages = {one["spec"]["secretName"]: one["spec"]["usages"][-1] for one in rendering.of("Certificate")}
+    assert usages == {"pecia-tls": "server auth", "pecia-client-tls": "client auth"}
+    for pod in rendering.pods():
+        held = {name for _, name in pod.references()} & set(usages)
+        component = pod.labels["app.kubernetes.io/component"]
+        expected = {"pecia-client-tls"} if component in {"gateway", "worker"} else {"pecia-tls"}
+        assert held == (expected if component.startswith(("ocr-", "gateway", "worker")) else set())
