@@ -131,11 +131,12 @@ class Yard:
         name = f"{self.podman.prefix}{image}-{len(self.containers)}"
         said = [f"--env={key}={value}" for key, value in environment.items()]
         named = [f"--network-alias={alias}"] if alias else []
+        if not any(option.startswith("--network=") for option in options):
+            named.append(f"--network={self.network}")
         self.podman(
             "run",
             "--detach",
             f"--name={name}",
-            f"--network={self.network}",
             *named,
             *RESTRICTED,
             *said,
