@@ -42,8 +42,8 @@ def cures(podman_says: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Podman:
-    """The program, cured."""
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+    """The program, cured; what the tests made and did not remove goes with the last of them."""
     if os.geteuid():
         pytest.skip(
             "Containers are reached by their addresses here, which needs root: sudo make test-images."
@@ -51,7 +51,10 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Podman:
     plain = Podman(os.environ, "")
     conf = tmp_path_factory.mktemp("podman") / "containers.conf"
     conf.write_text(cures(plain("info", "--format={{.Host.CgroupsVersion}}")))
-    return Podman(os.environ | {"CONTAINERS_CONF": str(conf)}, f"pecia-test-{secrets.token_hex(3)}-")
+    cured = Podman(os.environ | {"CONTAINERS_CONF": str(conf)}, f"pecia-test-{secrets.token_hex(3)}-")
+    yield cured
+    for left in cured("ps", "--all", "--quiet", f"--filter=name={cured.prefix}").split():
+        cured.attempt("rm", "--force", "--time=0", "--volumes", left)
 
 
 @pytest.fixture(scope="session")
