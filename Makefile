@@ -15,7 +15,7 @@ IN_IMAGES := $(filter-out ocr,$(notdir $(patsubst %/,%,$(dir $(wildcard services
 FOR_IMAGE := uv export -q --no-emit-workspace --no-default-groups --no-header
 TESTS := $(wildcard libs/*/tests services/*/tests) tests
 
-.PHONY: help up install torch lint type contracts pytest test test-images images quality bench-install bench-cpu bench-http bench-soak bench-jobs bench-gpu bench-handover bench-textlayer train-reader protos check-protos docs baseline lock clean
+.PHONY: help up install torch lint type contracts pytest test test-images images quality bench-install bench-cpu bench-http bench-soak bench-jobs bench-gpu bench-handover bench-textlayer bench-scale train-reader protos check-protos docs baseline lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ bench-handover: install ## What a drawn page costs to pack and carry, and what i
 
 bench-textlayer: install ## Which pages of the PDFs under DATA have a text layer to trust: benchmarks/results/textlayer.md
 	$(BIN)/python -m benchmarks.textlayer $(DATA) $(ARGS)
+
+bench-scale: bench-install ## 10 million pages a day and 1,000 GPUs on paper, dispatch simulated: benchmarks/results/scale.md
+	$(BIN)/python -m benchmarks.scale $(call options,ROUNDS SEED) $(ARGS)
 
 bench-install: install
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/bench.txt
