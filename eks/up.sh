@@ -101,6 +101,10 @@ main() {
         chart "$release" "$space" "$repository" "$chart" "$version"
     done <eks/charts.tsv
 
+    step "Where secrets come from" "2 s" "kubectl --context $name -n external-secrets get pods: all have to be Ready."
+    sed "/# <- --region$/ s/us-west-2/$region/" eks/secret-store.yaml >"build/eks/$name-secret-store.yaml"
+    run kubectl --context "$name" apply -f "build/eks/$name-secret-store.yaml"
+
     finished
     echo "Next: scripts/ecr-setup.sh --region $region, then scripts/deploy.sh all --region $region (docs/DEPLOYMENT.md)."
     echo "Weights go to s3://$weights, documents and results to s3://$jobs. eks/down.sh removes the cluster."

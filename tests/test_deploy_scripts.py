@@ -147,6 +147,7 @@ def test_a_cluster_is_made_and_made_once(tools: Tools, cluster_file: str) -> Non
     assert len(tools.calls("helm upgrade --install")) == 5
     assert any("vpcId=vpc-0123456789abcdef0" in call for call in tools.calls("helm"))
     assert any("pod-security.kubernetes.io/enforce=restricted" in call for call in tools.calls("kubectl"))
+    assert tools.calls("kubectl")[-1].endswith(f"apply -f build/eks/{cluster_file}-secret-store.yaml")
     assert "Finished after" in done.stdout
 
     tools.forget()
