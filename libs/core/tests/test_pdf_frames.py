@@ -13,6 +13,7 @@ from pecia_core.pdf.frames import (
     Opened,
     ReadText,
     Ready,
+    Refusal,
     Refused,
     Render,
     TextRead,
@@ -21,17 +22,17 @@ from pecia_core.pdf.frames import (
 
 ABOUT_A_PAGE = (st.integers(0, 2**31), st.floats(1, 1200), st.integers(1, 2**40))
 TO_CHILD = (
-    st.from_type(Open)
+    st.builds(Open, st.none() | st.text(), st.integers(0, 2**63))
     | st.builds(Render, *ABOUT_A_PAGE)
     | st.builds(ReadText, *ABOUT_A_PAGE)
     | st.just(Close())
 )
 FROM_CHILD = (
-    st.just(Ready())
-    | st.builds(Opened, st.integers(0, 2**31))
+    st.from_type(Ready)
+    | st.builds(Opened, st.integers(0, 2**31), st.integers(0, 2**63))
     | st.just(TextRead())
     | st.builds(Drawn, st.integers(1, 2**20), st.integers(1, 2**20), st.floats(1, 1200))
-    | st.from_type(Refused)
+    | st.builds(Refused, st.sampled_from(Refusal), st.integers(0, 2**63))
 )
 MOST = 1 << 20
 

@@ -10,6 +10,7 @@ from types import FrameType
 import uvicorn
 from pecia_core.memory import keep_freed_memory
 from pecia_core.telemetry import configure_logging
+from pecia_wall import probe
 
 from pecia_gateway.app import create_app
 from pecia_gateway.connections import BoundedConnection
@@ -48,6 +49,7 @@ def main() -> None:
     settings = Settings()
     configure_logging("gateway", settings.telemetry.log_level)
     settings.log_unused_features()
+    probe.check(required=settings.wall.required)
     app = create_app(settings)
     config = uvicorn.Config(
         app,

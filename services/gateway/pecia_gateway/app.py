@@ -88,7 +88,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         settings=settings,
         authenticator=Authenticator(settings.auth),
         admission=Admission(settings.auth),
-        intake=Intake(settings.limits, settings.fetch, settings.pdf),
+        intake=Intake(settings.limits, settings.fetch, settings.pdf, wall_required=settings.wall.required),
         desk=stores.desk,
         client=OcrClient(settings.ocr),
         registry=registry,

@@ -11,6 +11,7 @@ from pecia_dispatch.settings import OcrSettings
 from pecia_fetch.settings import FetchSettings
 from pecia_identity.settings import AuditSettings
 from pecia_jobs import settings as of_jobs
+from pecia_wall.settings import WallSettings
 from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -194,6 +195,7 @@ class Settings(BaseSettings):
     review: of_jobs.ReviewSettings = Field(default_factory=of_jobs.ReviewSettings)
     models: ModelSettings = Field(default_factory=ModelSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
+    wall: WallSettings = Field(default_factory=WallSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
     @classmethod

@@ -15,12 +15,14 @@ from pecia.ocr.v1 import ocr_pb2, ocr_pb2_grpc
 from pecia_core.telemetry import RequestMetrics, configure_logging
 from pecia_core.vocabulary import EngineName, EngineState
 from pecia_identity.audit_log import AuditLog
+from pecia_wall import probe
 from prometheus_client import CollectorRegistry, start_http_server
 
 from pecia_ocr.admission import Admission
 from pecia_ocr.authentication import Door
 from pecia_ocr.blobs import BlobFolder
 from pecia_ocr.cache import Elsewhere, LayeredStore, MemoryStore, RedisLink, Results, SharedStore, Store
+from pecia_ocr.decoding import DecodeLimits
 from pecia_ocr.fallback import Ladder
 from pecia_ocr.interceptors import CallBoundary
 from pecia_ocr.pipeline import Pipeline
@@ -220,6 +222,14 @@ def _spec(settings: Settings, name: EngineName, config: Mapping[str, object]) ->
         load_timeout_s=settings.engines.load_timeout_s,
         cancel_grace_s=settings.engines.cancel_grace_s,
         log_level=settings.telemetry.log_level,
+        decoding=_decoding(settings),
+    )
+
+
+def _decoding(settings: Settings) -> DecodeLimits:
+    limits = settings.limits
+    return DecodeLimits(
+        limits.max_picture_pixels, limits.decode_memory_mb << 20, limits.decode_s, settings.wall.required
     )
 
 
@@ -239,6 +249,7 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, then drain and return."""
     configure_logging("ocr", settings.telemetry.log_level)
+    probe.check(required=settings.wall.required)
     server = OcrServer(settings)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

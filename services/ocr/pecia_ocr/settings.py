@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from pecia_identity.settings import AuditSettings, CheckingSettings
+from pecia_wall.settings import WallSettings
 from pydantic import AliasChoices, BaseModel, Field, FilePath, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -83,6 +84,15 @@ class LimitSettings(BaseModel):
         512 * _MIB,
         gt=0,
         description="Bytes of all admitted pictures together, so that a burst cannot fill memory.",
+    )
+    decode_memory_mb: int = Field(
+        3072,
+        ge=256,
+        description="MiB of address space of the process that decodes one picture; what needs more is too "
+        "large. A pixel can need 20 bytes on its way, so that 100 million fit.",
+    )
+    decode_s: int = Field(
+        30, ge=1, description="Seconds one picture may take to decode, on the clock and of the processor."
     )
 
 
@@ -234,6 +244,7 @@ class Settings(BaseSettings):
     deepseek: DeepseekSettings = Field(default_factory=DeepseekSettings)
     cache: CacheSettings = Field(default_factory=CacheSettings)
     blobs: BlobSettings = Field(default_factory=BlobSettings)
+    wall: WallSettings = Field(default_factory=WallSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     inference_timeout_s: float = Field(
         300.0,

@@ -102,7 +102,7 @@ def test_sigterm_finishes_the_page_and_exits_0(service: Service) -> None:
     service.process.send_signal(signal.SIGTERM)
     assert "TOTAL" in call.result(timeout=60).recognition.text
     assert service.process.wait(timeout=30) == 0
-    assert not any(worker.is_running() for worker in workers)
+    _wait(lambda: not any(worker.is_running() for worker in workers), seconds=10)
 
 
 def test_a_cancelled_page_frees_the_rapid_engine(service: Service) -> None:

@@ -7,21 +7,25 @@ finished picture to stdout.
 
 import json
 import math
-import resource
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from io import BytesIO
 from itertools import pairwise
 from typing import Any
 
+from pecia_wall import Limits, Wall
+from pecia_wall.calls import DRAWING_BLIND
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from pecia_ui.palette import CONFIDENT, DOUBTFUL, HALO
 
 Point = tuple[float, float]
 
+# What the service reads; Pillow's other readers stay out of reach.
+_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 _MAX_PIXELS = 100_000_000
 _MAX_MEMORY_BYTES = 2 * 1024**3
 _MAX_CPU_S = 60
@@ -185,14 +189,29 @@ def paper(sheet: Sheet) -> Image.Image:
     return Image.new("RGB", (max(1, round(width * scale)), max(1, round(height * scale))), "white")
 
 
+def prepare() -> None:
+    """Have everything loaded that opening and drawing need: later no file can be opened."""
+    with BytesIO() as sheet:
+        marks = [Mark([(1, 1), (9, 1), (9, 9), (1, 9)])]
+        exif = Image.Exif()
+        exif[_ORIENTATION] = 6
+        drawn(Image.new("RGBA", (64, 64)), Sheet(marks)).save(sheet, "JPEG", quality=_JPEG_QUALITY, exif=exif)
+        for name in _FORMATS:
+            import_module(f"PIL.{'WebP' if name == 'WEBP' else name.title()}ImagePlugin")
+        import_module("PIL.MpoImagePlugin")
+        with Image.open(sheet, formats=_FORMATS) as picture:
+            _upright(picture, Sheet())
+
+
 def main() -> None:
     """One picture in, one picture out; what cannot be read ends the process with status 1."""
-    resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (_MAX_CPU_S, _MAX_CPU_S))
+    prepare()
+    Wall(DRAWING_BLIND).enter()
+    Limits(_MAX_MEMORY_BYTES, _MAX_CPU_S).apply()
     Image.MAX_IMAGE_PIXELS = _MAX_PIXELS // 2  # PIL refuses at twice this
     sheet = sheet_from_json(json.loads(sys.stdin.buffer.readline()))
     data = sys.stdin.buffer.read()
-    with paper(sheet) if sheet.blank else Image.open(BytesIO(data)) as picture:
+    with paper(sheet) if sheet.blank else Image.open(BytesIO(data), formats=_FORMATS) as picture:
         finished = drawn(picture, sheet)
     finished.save(sys.stdout.buffer, "JPEG", quality=_JPEG_QUALITY)
 

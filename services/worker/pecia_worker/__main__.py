@@ -8,6 +8,7 @@ import sys
 
 from pecia_core.memory import keep_freed_memory
 from pecia_core.telemetry import configure_logging
+from pecia_wall import probe
 
 from pecia_worker.intake import requeue
 from pecia_worker.main import run
@@ -20,6 +21,7 @@ def main(arguments: list[str]) -> int:
     configure_logging("worker", settings.telemetry.log_level)
     if arguments[:1] == ["requeue"]:
         return requeue.main(arguments[1:], settings.queue())
+    probe.check(required=settings.wall.required)
     keep_freed_memory()
     asyncio.run(run(settings))
     return 0

@@ -76,7 +76,8 @@ class Worker:
             settings.jobs.max_attempts,
             settings.jobs.tenant_max_running or UNLIMITED,
         )
-        self._renderer = PdfRenderer(settings.render.workers, settings.render.limits())
+        drawn_within = settings.render.limits(wall_required=settings.wall.required)
+        self._renderer = PdfRenderer(settings.render.workers, drawn_within)
         self._documents = Documents(
             world.blobs,
             self._renderer,

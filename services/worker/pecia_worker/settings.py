@@ -15,6 +15,7 @@ from pecia_jobs.settings import (
     ReviewSettings,
     WebhookSettings,
 )
+from pecia_wall.settings import WallSettings
 from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -117,12 +118,13 @@ class RenderSettings(BaseModel):
         description="Pixels of a drawn page; larger ones are drawn with fewer dots per inch.",
     )
 
-    def limits(self) -> RenderLimits:
+    def limits(self, *, wall_required: bool = False) -> RenderLimits:
         """In the renderer's words."""
         return RenderLimits(
             page_timeout_s=self.page_timeout_s,
             memory_bytes=self.memory_mb * _MIB,
             max_pixels=self.max_pixels,
+            wall_required=wall_required,
         )
 
 
@@ -161,6 +163,7 @@ class Settings(BaseSettings):
     originals: OriginalsSettings = Field(default_factory=OriginalsSettings)
     documents: DocumentsSettings = Field(default_factory=DocumentsSettings)
     health: HealthSettings = Field(default_factory=HealthSettings)
+    wall: WallSettings = Field(default_factory=WallSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
 
     def queue(self) -> IntakeGroups:

@@ -1,9 +1,11 @@
-"""The child process: `python -m pecia_core.pdf.child PARENT_PID MEMORY_BYTES SECONDS`, not for people.
+"""The child process: `python -m pecia_core.pdf.child PARENT_PID MEMORY_BYTES SECONDS WALL`, not for people.
 
-It reads requests from the socket that is its stdin and answers on stdout until stdin ends.
+It puts up its walls, and then has a process of its own for each document, which hears requests on the
+socket that is stdin and answers on stdout. What a document may do to that process ends with it: this
+one touches none, and the next document finds a clean one.
 """
 
-import ctypes
+import gc
 import os
 import resource
 import signal
@@ -13,11 +15,21 @@ from contextlib import suppress
 from math import ceil
 from typing import BinaryIO
 
-from pecia_core.pdf import frames
+from pecia_wall import Limits, Narrower, Wall, die_with
+from pecia_wall.calls import DRAWING, FORKING, FORKING_DRAWERS
+from pecia_wall.wall import reading
+
+from pecia_core.pdf import drawing, frames
 from pecia_core.pdf.opened import CannotRead, Opened
 
-_PR_SET_PDEATHSIG = 1
-_OPEN_FILES = 64
+# Where PDFium looks for fonts that a document does not bring along. Nothing else can be opened.
+_FONTS = (
+    "/usr/share/fonts",
+    "/usr/share/X11/fonts/Type1",
+    "/usr/share/X11/fonts/TTF",
+    "/usr/local/share/fonts",
+)
+WALL = Wall(FORKING_DRAWERS, blind=FORKING, rules=reading(*_FONTS))
 
 
 def main() -> None:
@@ -25,47 +37,81 @@ def main() -> None:
     parent, memory_bytes, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     # A Ctrl-C or a drain is the parent's to decide.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with(parent)
-    _confine(memory_bytes)
+    die_with(parent)
     # Answers have a pipe of their own, so that no library can print into them.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    _send(answers, frames.Ready())
-    desk = Desk(answers)
     requests = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    drawing.prepare()
+    narrower = Narrower(DRAWING)
+    bearing = WALL.enter(required=sys.argv[4] == "required")
+    Limits(memory_bytes, processes=True).apply()
+    gc.freeze()  # what is loaded is shared with the processes to come, and not looked through by them
+    _send(answers, frames.Ready(str(bearing)))
     while (request := _next(requests)) is not None:
-        _allow(seconds)
-        desk.answer(*request)
+        match request:
+            case frames.Open() as opening, descriptors:
+                _read(opening, descriptors[0], _Line(requests, answers, seconds, narrower))
+            case _:  # to close what its process has given up already
+                pass
 
 
-class Desk:
-    """Where one document lies open at a time."""
+class _Line:
+    """The way to the parent and back, and what a document may use of the processor at each request."""
 
-    def __init__(self, answers: BinaryIO) -> None:
-        """Nothing lies there yet."""
-        self._answers = answers
-        self._document: Opened | None = None
+    def __init__(
+        self, requests: socket.socket, answers: BinaryIO, seconds: float, narrower: Narrower
+    ) -> None:
+        self.requests = requests
+        self.answers = answers
+        self.narrower = narrower
+        self._seconds = seconds
 
-    def answer(self, request: frames.ToChild, descriptors: list[int]) -> None:
-        """Do what is asked. An unforeseen error ends this process: the parent starts a clean one."""
+    def serve(self, opening: frames.Open, descriptor: int) -> None:
+        """Answer about one document until it is closed, in a process that ends with it."""
+        self._allow()
         try:
-            match request:
-                case frames.Open(password):
-                    self._clear()
-                    self._document = Opened(descriptors[0], password)
-                    _send(self._answers, frames.Opened(self._document.pages))
-                case frames.Close():
-                    self._clear()
-                case _:
-                    assert self._document is not None  # noqa: S101  the parent asks about what is open
-                    _send(self._answers, *self._document.answer(request))
+            document = Opened(descriptor, opening.password)
         except CannotRead as error:
-            _send(self._answers, frames.Refused(error.why))
+            _send(self.answers, frames.Refused(error.why, opening.token))
+            return
+        _send(self.answers, frames.Opened(document.pages, opening.token))
+        while (received := _next(self.requests)) is not None:
+            request, _ = received
+            if not isinstance(request, frames.Request):
+                return
+            self._allow()
+            try:
+                _send(self.answers, *document.answer(request))
+            except CannotRead as error:
+                _send(self.answers, frames.Refused(error.why))
 
-    def _clear(self) -> None:
-        if self._document is not None:
-            self._document.close()
-            self._document = None
+    def _allow(self) -> None:
+        """So much more processor time, for the case that nobody is left to stop this page."""
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        seconds = ceil(used.ru_utime + used.ru_stime + self._seconds)
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, most))
+
+
+def _read(opening: frames.Open, descriptor: int, line: _Line) -> None:
+    """Have a process of its own read the document. When it breaks, so does this one: a new one is started."""
+    us = os.getpid()
+    reader = os.fork()
+    if not reader:
+        ended = 1
+        try:
+            die_with(us)
+            Limits().apply()
+            line.narrower.enter()
+            line.serve(opening, descriptor)
+            ended = 0
+        finally:
+            os._exit(ended)
+    os.close(descriptor)
+    _, status = os.waitpid(reader, 0)
+    if status:
+        os._exit(1)
 
 
 def _next(requests: socket.socket) -> tuple[frames.ToChild, list[int]] | None:
@@ -75,35 +121,6 @@ def _next(requests: socket.socket) -> tuple[frames.ToChild, list[int]] | None:
         return None
     header, _ = frames.lengths(start, 0)
     return frames.to_child_decoder.decode(requests.recv(header, socket.MSG_WAITALL)), descriptors
-
-
-def _die_with(parent: int) -> None:
-    """End when the parent ends, even at kill -9 and while a page hangs (elsewhere: at the next frame)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
-
-
-def _confine(memory_bytes: int) -> None:
-    """No more memory than this, no core dumps (they hold documents), no files written."""
-    for what, limit in (
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, _OPEN_FILES),
-    ):
-        _, most = resource.getrlimit(what)
-        # A machine that allows less than we do has the last word.
-        lowest = limit if most == resource.RLIM_INFINITY else min(limit, most)
-        resource.setrlimit(what, (lowest, lowest))
-
-
-def _allow(seconds: float) -> None:
-    """So much more processor time, for the case that nobody is left to stop this page."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (ceil(used.ru_utime + used.ru_stime + seconds), most))
 
 
 def _send(answers: BinaryIO, said: frames.FromChild, payload: bytes = b"") -> None:

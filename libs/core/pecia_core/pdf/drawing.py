@@ -4,6 +4,7 @@ from io import BytesIO
 from math import isfinite, sqrt
 
 import pypdfium2 as pdfium
+from PIL import Image
 
 from pecia_core.pdf.frames import Drawn
 
@@ -13,6 +14,11 @@ _MAX_SIDE = 32_000
 # High enough that OCR reads the same as from PNG, in a tenth of the bytes.
 _QUALITY = 92
 _NO_SUBSAMPLING = 0
+
+
+def prepare() -> None:
+    """Have everything loaded that drawing needs: later no file can be opened. Pillow loads as it goes."""
+    Image.new("RGB", (8, 8)).save(BytesIO(), "JPEG", quality=_QUALITY, subsampling=_NO_SUBSAMPLING)
 
 
 def draw(page: pdfium.PdfPage, scale: float) -> tuple[Drawn, bytes]:

@@ -28,9 +28,13 @@ class Refusal(StrEnum):
 
 
 class Open(msgspec.Struct, frozen=True, tag=True):
-    """Read this document from now on, and no other; its descriptor comes with the first byte."""
+    """Read this document from now on, and no other; its descriptor comes with the first byte.
+
+    The answer repeats `token`: a process that read an earlier document cannot have known it.
+    """
 
     password: str | None = None
+    token: int = 0
 
 
 class Render(msgspec.Struct, frozen=True, tag=True):
@@ -54,13 +58,16 @@ class Close(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The child is loaded and waits."""
+    """The child is loaded and waits; `wall` is what holds it, as `pecia_wall.Bearing` writes it."""
+
+    wall: str = "0"
 
 
 class Opened(msgspec.Struct, frozen=True, tag=True):
     """The document can be read and has so many pages."""
 
     pages: int
+    token: int = 0
 
 
 class Drawn(msgspec.Struct, frozen=True, tag=True):
@@ -79,6 +86,7 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     """It cannot be done. Words for people are the parent's: a child's words are not passed on."""
 
     why: Refusal
+    token: int = 0
 
 
 Request = Render | ReadText

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -11,10 +12,14 @@ from dataclasses import dataclass
 from typing import Self
 
 import msgspec
+from pecia_wall import Bearing, buried
 
 from pecia_core.errors import EngineFailed
 from pecia_core.pdf import frames
 from pecia_core.pdf.source import Source
+
+# What a child runs; isolated from the folder it starts in and from what people have installed for themselves.
+_PROGRAM = ("-I", "-m", "pecia_core.pdf.child")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,8 @@ class RenderLimits:
         memory_bytes: address space of a child. PDFium needs 40 MiB, a page of 25 Mpx 250 MiB, and the
             document is mapped into it.
         max_pixels: of a drawn page; larger pages are drawn with fewer dots per inch.
-        max_calls: until a child is replaced, so that what PDFium loses does not add up.
+        max_calls: until a child is replaced. Documents have processes of their own; this one only waits.
+        wall_required: whether a child does without walls that the kernel does not hold.
     """
 
     page_timeout_s: float = 30.0
@@ -35,6 +41,7 @@ class RenderLimits:
     memory_bytes: int = 1 << 30
     max_pixels: int = 25_000_000
     max_calls: int = 256
+    wall_required: bool = False
 
 
 class ChildGone(Exception):
@@ -49,13 +56,15 @@ class Child:
         self._process = process
         self._requests = requests
         self.source: Source | None = None
+        self.bearing = Bearing()
         self.calls = 0
 
     @classmethod
     async def start(cls, limits: RenderLimits) -> Self:
         """Start a process; it can be killed from now on, and asked once it is `ready`."""
-        program = (sys.executable, "-I", "-m", "pecia_core.pdf.child")
-        about = (str(os.getpid()), str(limits.memory_bytes), str(limits.page_timeout_s))
+        program = (sys.executable, *_PROGRAM)
+        wall = "required" if limits.wall_required else "any"
+        about = (str(os.getpid()), str(limits.memory_bytes), str(limits.page_timeout_s), wall)
         # A socket, not a pipe: documents go over as descriptors, whatever their size.
         ours, its = socket.socketpair()
         try:
@@ -82,8 +91,12 @@ class Child:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                await self._receive()
-        except (TimeoutError, ChildGone):
+                match await self._receive():
+                    case frames.Ready(wall), _:
+                        self.bearing = Bearing.parsed(wall)
+                    case _:
+                        raise ChildGone  # noqa: TRY301  told like its other ends
+        except (TimeoutError, ChildGone, ValueError):
             message = "The process that draws PDF pages does not start. Send the pages as pictures."
             raise EngineFailed(message) from None
 
@@ -103,16 +116,16 @@ class Child:
         What holds for `ask` holds here.
         """
         self.calls += 1
-        self.source = None
-        self._send(frames.Open(source.password), (source.descriptor,))
+        if self.source is not None:
+            self.close()
+        token = secrets.randbits(63)
+        self._send(frames.Open(source.password, token), (source.descriptor,))
         said, _ = await self._receive()
-        match said:
-            case frames.Opened():
-                self.source = source
-            case frames.Refused():
-                pass
-            case _:
-                raise ChildGone
+        # Without the token it is what the process of an earlier document has left on the way.
+        if not isinstance(said, frames.Opened | frames.Refused) or said.token != token:
+            raise ChildGone
+        if isinstance(said, frames.Opened):
+            self.source = source
         return said
 
     def close(self) -> None:
@@ -170,3 +183,5 @@ class Child:
         """Kill it and wait until nothing of it is left."""
         self.kill()
         await self._process.wait()
+        for pause in buried(self.pid):
+            await asyncio.sleep(pause)

@@ -6,7 +6,7 @@ from pathlib import Path
 from pecia_core import tiff
 from pecia_core.errors import InvalidRequest, TooLarge
 from pecia_core.kinds import PDF, TIFF, check_claim, kind_of
-from pecia_core.pdf import PdfRenderer
+from pecia_core.pdf import PdfRenderer, RenderLimits
 from pecia_core.upload import Upload
 from pecia_fetch.fetcher import Fetcher
 from pecia_fetch.settings import FetchSettings
@@ -18,12 +18,14 @@ from pecia_gateway.settings import LimitSettings, PdfSettings
 class Intake:
     """From URLs and files to one encoded picture a page."""
 
-    def __init__(self, limits: LimitSettings, fetch: FetchSettings, pdf: PdfSettings) -> None:
-        """Open nothing yet."""
+    def __init__(
+        self, limits: LimitSettings, fetch: FetchSettings, pdf: PdfSettings, *, wall_required: bool = False
+    ) -> None:
+        """Open nothing yet; with `wall_required`, PDFs are drawn behind all walls or not at all."""
         self._limits = limits
         self._dpi = pdf.dpi
         self._fetcher = Fetcher(fetch, limits.max_upload_bytes)
-        self._renderer = PdfRenderer(pdf.workers)
+        self._renderer = PdfRenderer(pdf.workers, RenderLimits(wall_required=wall_required))
 
     async def from_url(self, url: str, *, param: str) -> Upload:
         """The file behind a data: or https: URL; `param` is the request field that named it.

@@ -1,6 +1,7 @@
 """An encoded picture to the pixels a reader sees: upright, in colour, on white paper."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -26,6 +27,15 @@ class Decoded:
     height: int
 
 
+# Where pixels go, by height and width.
+Paper = Callable[[int, int], Pixels]
+
+
+def new_paper(height: int, width: int) -> Pixels:
+    """Memory of this process."""
+    return np.empty((height, width, 3), np.uint8)
+
+
 def decode(data: bytes, max_pixels: int = _MAX_PIXELS) -> Pixels:
     """All pixels of the picture, or of its first frame, after its EXIF rotation.
 
@@ -37,13 +47,16 @@ def decode(data: bytes, max_pixels: int = _MAX_PIXELS) -> Pixels:
     return decode_for_reading(data, max_pixels, enough=max_pixels).pixels
 
 
-def decode_for_reading(data: bytes, max_pixels: int = _MAX_PIXELS, enough: int = ENOUGH_PIXELS) -> Decoded:
+def decode_for_reading(
+    data: bytes, max_pixels: int = _MAX_PIXELS, enough: int = ENOUGH_PIXELS, paper: Paper = new_paper
+) -> Decoded:
     """The same, but a JPEG much larger than reading needs is decoded at a half, a quarter or an eighth.
 
     Args:
         data: the file.
         max_pixels: of the picture as it is.
         enough: pixels that stay at least.
+        paper: gives room for the pixels, or raises where there is none for so many.
 
     Raises:
         InvalidDocument: damaged, cut short, or empty.
@@ -55,7 +68,7 @@ def decode_for_reading(data: bytes, max_pixels: int = _MAX_PIXELS, enough: int =
         with warnings.catch_warnings():
             # Pillow warns at 89 million pixels (ours is the limit that counts) and of odd metadata.
             warnings.simplefilter("ignore")
-            return _pixels(data, header.format, max_pixels, enough)
+            return _pixels(data, header.format, (max_pixels, enough), paper)
     except PeciaError:
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
@@ -66,7 +79,8 @@ def decode_for_reading(data: bytes, max_pixels: int = _MAX_PIXELS, enough: int =
         ) from error
 
 
-def _pixels(data: bytes, name: str, max_pixels: int, enough: int) -> Decoded:
+def _pixels(data: bytes, name: str, bounds: tuple[int, int], paper: Paper) -> Decoded:
+    max_pixels, enough = bounds
     with Image.open(BytesIO(data), formats=[name]) as picture:
         if picture.width * picture.height > max_pixels:
             raise _too_large(picture.width, picture.height)
@@ -77,7 +91,7 @@ def _pixels(data: bytes, name: str, max_pixels: int, enough: int) -> Decoded:
         ImageOps.exif_transpose(picture, in_place=True)
         if picture.size != reduced:  # it lay on its side; a square one is as wide as high
             width, height = height, width
-        return Decoded(_copied(_coloured(picture)), width, height)
+        return Decoded(_copied(_coloured(picture), paper), width, height)
 
 
 def _reduced(width: int, height: int, enough: int) -> tuple[int, int]:
@@ -110,8 +124,8 @@ def _grey(values: "np.ndarray[tuple[int, ...], np.dtype[np.floating]]") -> Image
     return Image.fromarray(values.round().clip(0, 255).astype(np.uint8)).convert("RGB")
 
 
-def _copied(picture: Image.Image) -> Pixels:
-    pixels = np.empty((picture.height, picture.width, 3), np.uint8)
+def _copied(picture: Image.Image, paper: Paper) -> Pixels:
+    pixels = paper(picture.height, picture.width)
     for top in range(0, picture.height, _BAND):
         bottom = min(top + _BAND, picture.height)
         pixels[top:bottom] = np.asarray(picture.crop((0, top, picture.width, bottom)))

@@ -10,6 +10,7 @@ import msgspec
 from pecia_core.document import Block
 from pecia_core.recognition import Delta, Recognition, RecognizeOptions
 
+from pecia_ocr.decoding import DecodeLimits
 from pecia_ocr.engines.base import EngineInfo
 
 _LENGTHS = struct.Struct(">II")
@@ -28,12 +29,14 @@ class RawShape(msgspec.Struct, frozen=True):
 
 
 class Load(msgspec.Struct, frozen=True, tag=True):
-    """Service to worker, once: become this engine."""
+    """Service to worker, once: become this engine. `places` = the environment it has been given."""
 
     engine: str
     config: dict[str, object] = {}
     log_level: str = "INFO"
     pages_at_once: int = 1
+    decoding: DecodeLimits = DecodeLimits()
+    places: dict[str, str] = {}
 
 
 class Read(msgspec.Struct, frozen=True, tag=True):

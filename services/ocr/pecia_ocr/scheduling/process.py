@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -13,7 +14,9 @@ from itertools import count
 import msgspec
 from pecia_core.errors import EngineFailed, PeciaError, from_code
 from pecia_core.recognition import RecognizeOptions
+from pecia_wall import buried
 
+from pecia_ocr.decoding import DecodeLimits
 from pecia_ocr.engines.base import EngineInfo
 from pecia_ocr.scheduling import frames
 from pecia_ocr.scheduling.inbox import Inbox, WorkerGone
@@ -37,6 +40,7 @@ class EngineSpec:
     cancel_grace_s: float = 1.0
     log_level: str = "INFO"
     pages_at_once: int = 1
+    decoding: DecodeLimits = DecodeLimits()  # noqa: RUF009  frozen
     max_resident_bytes: int | None = None
 
 
@@ -89,7 +93,10 @@ class WorkerProcess:
         """
         spec = self._spec
         await self._spawn()
-        await self._send(frames.Load(spec.name, spec.config, spec.log_level, spec.pages_at_once))
+        load = frames.Load(
+            spec.name, spec.config, spec.log_level, spec.pages_at_once, spec.decoding, spec.environment
+        )
+        await self._send(load)
         try:
             async with asyncio.timeout(spec.load_timeout_s):
                 info = await self._loaded(progress)
@@ -109,6 +116,7 @@ class WorkerProcess:
                 pass_fds=(theirs.fileno(),),
                 env=self._spec.environment,
                 stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
             )
         self._reader, self._writer = await asyncio.open_connection(sock=ours)  # noqa: TID251 - one end of a pair
 
@@ -243,6 +251,7 @@ class WorkerProcess:
         try:
             async with asyncio.timeout(_CLOSE_GRACE_S):
                 await self._process.wait()
+            await self._bury()
         except TimeoutError:
             await self.kill()
         if self._listener is not None:
@@ -254,8 +263,15 @@ class WorkerProcess:
             self._writer.close()
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+                os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()
+            await self._bury()
+
+    async def _bury(self) -> None:
+        """Whom it has started ends with it, and may have become ours."""
+        if self._process is not None:
+            for pause in buried(self._process.pid):
+                await asyncio.sleep(pause)
 
 
 def _gone() -> WorkerGone:

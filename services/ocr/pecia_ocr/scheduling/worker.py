@@ -5,7 +5,6 @@ more thread listens to the socket, so that a cancel reaches the engine while it 
 the socket ends the process, whatever the engine is doing.
 """
 
-import ctypes
 import logging
 import os
 import signal
@@ -15,20 +14,20 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 
 from pecia_core.document import Block
-from pecia_core.errors import EngineFailed, PeciaError
+from pecia_core.errors import EngineFailed, PeciaError, Unavailable
 from pecia_core.recognition import Delta
 from pecia_core.telemetry import configure_logging, request_id, resident_bytes
 from pecia_core.vocabulary import EngineName
+from pecia_wall import WallMissing, die_with
 
 from pecia_ocr import decoding
 from pecia_ocr.engines import catalogue
 from pecia_ocr.engines.base import Broken, CancelToken, Engine, Interrupted, tenant
 from pecia_ocr.reading import read_page
-from pecia_ocr.scheduling import frames
+from pecia_ocr.scheduling import frames, walls
 
 log = logging.getLogger(__name__)
 
-_PR_SET_PDEATHSIG = 1
 _BROKEN = 70  # what the process exits with
 
 
@@ -71,6 +70,7 @@ class Worker:
         self._line = line
         self._pages: SimpleQueue[tuple[frames.Read, bytes]] = SimpleQueue()
         self._tokens: dict[int, CancelToken] = {}
+        self._decoder = decoding.Decoder(decoding.DecodeLimits())
 
     def run(self) -> None:
         """Load what the first frame names, then read pages until the service goes away."""
@@ -78,11 +78,26 @@ class Worker:
         if not isinstance(load, frames.Load):
             raise TypeError(f"the first frame must be Load, not {type(load).__name__}")
         configure_logging("ocr", load.log_level)
+        self._enclose(load)
         engine = self._load(load)
         Thread(target=self._listen, name="listener", daemon=True).start()
         for number in range(1, load.pages_at_once):
             Thread(target=self._read_pages, args=(engine,), name=f"reader-{number}", daemon=True).start()
         self._read_pages(engine)
+
+    def _enclose(self, load: frames.Load) -> None:
+        """Put up this process's wall, and have the narrower one of its decoder ready."""
+        required = load.decoding.wall_required
+        wall = walls.wall_for(EngineName(load.engine), load.config, load.places)
+        try:
+            bearing = wall.enter(required=required)
+            self._decoder = decoding.Decoder(load.decoding)
+            self._decoder.start()
+        except (WallMissing, EngineFailed) as error:
+            self._line.send(frames.Failed(None, Unavailable.default_code, str(error)))
+            sys.exit(0)
+        said = {"engine": load.engine, "worker": str(bearing), "decoder": str(self._decoder.bearing)}
+        log.log(logging.WARNING if bearing.missing else logging.INFO, "Behind walls", extra=said)
 
     def _read_pages(self, engine: Engine) -> None:
         while True:
@@ -131,7 +146,7 @@ class Worker:
 
         try:
             token = self._tokens[call_id]
-            recognition = read_page(engine, lambda: _decode(read, payload), read.options, token, emit)
+            recognition = read_page(engine, lambda: self._decode(read, payload), read.options, token, emit)
         except Interrupted:
             return frames.Stopped(call_id)
         except PeciaError as error:
@@ -146,21 +161,12 @@ class Worker:
             return frames.Failed(call_id, EngineFailed.default_code, message)
         return frames.Done(call_id, recognition, resident_bytes())
 
-
-def _decode(read: frames.Read, payload: bytes) -> decoding.Decoded:
-    if read.raw is None:
-        return decoding.decode_for_reading(payload)
-    raw = read.raw
-    pixels = decoding.from_raw(raw.width, raw.height, raw.channels, raw.stride, payload)
-    return decoding.Decoded(pixels, raw.width, raw.height)
-
-
-def _die_with(parent: int) -> None:
-    """End when the parent ends, even at kill -9 (Linux; elsewhere the end of the socket does it)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
+    def _decode(self, read: frames.Read, payload: bytes) -> decoding.Decoded:
+        if read.raw is None:
+            return self._decoder.decode(payload, self._tokens[read.call_id])
+        raw = read.raw
+        pixels = decoding.from_raw(raw.width, raw.height, raw.channels, raw.stride, payload)
+        return decoding.Decoded(pixels, raw.width, raw.height)
 
 
 def main() -> None:
@@ -169,7 +175,7 @@ def main() -> None:
     # A Ctrl-C or a drain is the parent's to decide; it closes the socket when the work is done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _die_with(parent)
+    die_with(parent)
     Worker(_Line(socket.socket(fileno=descriptor))).run()
 
 
