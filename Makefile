@@ -15,7 +15,7 @@ IN_IMAGES := $(filter-out ocr,$(notdir $(patsubst %/,%,$(dir $(wildcard services
 FOR_IMAGE := uv export -q --no-emit-workspace --no-default-groups --no-header
 TESTS := $(wildcard libs/*/tests services/*/tests) tests
 
-.PHONY: help up install torch lint type contracts pytest test test-images images quality bench-install bench-cpu bench-http bench-soak bench-jobs bench-gpu bench-handover bench-textlayer bench-scale train-reader protos check-protos docs baseline lock clean
+.PHONY: help up install torch lint type contracts pytest test test-images images quality bench-install bench-cpu bench-http bench-soak bench-jobs bench-gpu bench-handover bench-textlayer bench-scale sbom audit licences train-reader protos check-protos docs baseline lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,17 @@ bench-scale: bench-install ## 10 million pages a day and 1,000 GPUs on paper, di
 
 bench-install: install
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/bench.txt
+
+##@ Release
+
+sbom: install ## A bill of materials (CycloneDX) of each image and of the chart: build/sbom
+	$(BIN)/python scripts/sbom.py build/sbom
+
+audit: install ## Known weaknesses of what the images install, but for those requirements/audit.toml explains; OSV=url, REPORT=file
+	$(BIN)/python scripts/audit.py $(call options,OSV REPORT)
+
+licences: install ## Fail on a licence that binds callers; requirements/licences.toml explains what says nothing
+	$(BIN)/python scripts/licences.py
 
 ##@ Train
 
