@@ -17,7 +17,6 @@ from pecia_operator.names import (
     weights_name,
 )
 from pecia_operator.observed import Observed
-from pecia_operator.revision import read_revision
 from pecia_operator.settings import OperatorSettings
 
 _DIGITS = 10
@@ -29,9 +28,9 @@ async def observe(cluster: Cluster, model: Model, settings: OperatorSettings, no
     pods = await cluster.list(POD, own) or []
     records = await cluster.list(RECORD, own) or []
     scaled = await cluster.list(SCALED_OBJECT, own)
-    job = None
-    if model.spec.weights:
-        job = await cluster.get(JOB, weights_name(model.name, weights_key(model)))
+    jobs = await cluster.list(JOB, own) or []
+    wanted = weights_name(model.name, weights_key(model))
+    job = next((job for job in jobs if job["metadata"]["name"] == wanted), None)
     return Observed(
         model=model,
         now=now,
@@ -48,7 +47,8 @@ async def observe(cluster: Cluster, model: Model, settings: OperatorSettings, no
             )
         ],
         scaled_object=next(iter(scaled or ()), None),
-        recorded={revision.name: revision for revision in map(read_revision, records)},
+        jobs=jobs,
+        records=records,
         shared_env=await _shared_env(cluster, settings),
         keda=scaled is not None,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from pecia_operator.model import Model, Object
 from pecia_operator.names import REVISION_LABEL
-from pecia_operator.revision import Revision
+from pecia_operator.revision import Revision, read_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,9 @@ class Observed:
         pods: that read, of all revisions.
         job: that looks at the weights the spec names; None = there is none.
         job_pods: its pods.
+        jobs: all of the model, former ones too.
         scaled_object: None = there is none, or KEDA is not installed.
-        recorded: revisions that can be put back, by name.
+        records: ControllerRevisions, of which any can be put back.
         shared_env: digest of the settings that all pods share.
         keda: whether the cluster knows ScaledObjects.
     """
@@ -32,14 +33,15 @@ class Observed:
     pods: Sequence[Object] = ()
     job: Object | None = None
     job_pods: Sequence[Object] = ()
+    jobs: Sequence[Object] = ()
     scaled_object: Object | None = None
-    recorded: Mapping[str, Revision] | None = None
+    records: Sequence[Object] = ()
     shared_env: str = ""
     keda: bool = True
 
     def record(self, name: str) -> Revision | None:
         """A revision that can be put back."""
-        return (self.recorded or {}).get(name)
+        return next((read_revision(one) for one in self.records if revision_of(one) == name), None)
 
 
 def revision_of(thing: Mapping[str, Any]) -> str:

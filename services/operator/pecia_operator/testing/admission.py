@@ -1,6 +1,7 @@
 """What an API server does to an object before it keeps it: defaults, pruning, schema, CEL rules."""
 
 import copy
+import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -10,6 +11,7 @@ import jsonschema
 from celpy.adapter import json_to_cel
 
 Schema = Mapping[str, Any]
+_SPOKEN: dict[str, list[str]] = {}
 # The schema of a definition says nothing of these; the API server knows them.
 _OWN = ("apiVersion", "kind", "metadata")
 
@@ -54,7 +56,14 @@ def complaints(schema: Schema, obj: Mapping[str, Any]) -> list[str]:
         f"{'.'.join(map(str, error.absolute_path))}: {error.message}"
         for error in jsonschema.Draft202012Validator(plain).iter_errors(obj)
     ]
-    return found or [f"{path or 'object'}: {message}" for path, message in _broken_rules(schema, obj)]
+    if found:
+        return found
+    # Rules are slow to work out, and none of them speaks of the status, which is what changes most.
+    told = {"metadata": {"name": obj["metadata"].get("name", "")}, "spec": obj.get("spec")}
+    said = json.dumps(told, sort_keys=True)
+    if said not in _SPOKEN:
+        _SPOKEN[said] = [f"{path or 'object'}: {words}" for path, words in _broken_rules(schema, told)]
+    return _SPOKEN[said]
 
 
 def _broken_rules(schema: Schema, value: Any, path: str = "") -> Iterator[tuple[str, str]]:

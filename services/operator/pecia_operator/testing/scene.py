@@ -22,7 +22,7 @@ EXAMPLES = sorted((ROOT / "helm/pecia-crds/examples").glob("*.yaml"))
 RULES = yaml.safe_load((ROOT / "services/operator/pecia_operator/rbac.yaml").read_text())
 MODELS = "/apis/pecia.dev/v1alpha1/namespaces/default/ocrmodels"
 # Five times what the slowest of these took on a busy machine with two cores.
-PATIENCE_S = 8.0
+PATIENCE_S = 40.0
 
 
 def definition() -> dict[str, Any]:
