@@ -31,19 +31,6 @@ def services(settings: Settings) -> list[Service]:
     target = f"{_LOOPBACK}:{settings.grpc_port}"
     api, page = api_url(settings), page_url(settings)
     jobs = _jobs_environment(settings)
-    ocr = Service(
-        name="ocr",
-        module="pecia_ocr",
-        host=_LOOPBACK,
-        port=settings.grpc_port,
-        ready_url=f"{api}/v1/capacity",
-        flag="--grpc-port",
-        environment={
-            "PECIA_GRPC__HOST": _LOOPBACK,
-            "PECIA_GRPC__PORT": str(settings.grpc_port),
-            **service_papers(settings),
-        },
-    )
     gateway = Service(
         name="gateway",
         module="pecia_gateway",
@@ -89,7 +76,24 @@ def services(settings: Settings) -> list[Service]:
             "PECIA_UI__PORT": str(settings.ui_port),
         },
     )
+    ocr = _ocr(settings)
     return [ocr, gateway, worker, ui] if settings.ui else [ocr, gateway, worker]
+
+
+def _ocr(settings: Settings) -> Service:
+    return Service(
+        name="ocr",
+        module="pecia_ocr",
+        host=_LOOPBACK,
+        port=settings.grpc_port,
+        ready_url=f"{api_url(settings)}/v1/capacity",
+        flag="--grpc-port",
+        environment={
+            "PECIA_GRPC__HOST": _LOOPBACK,
+            "PECIA_GRPC__PORT": str(settings.grpc_port),
+            **service_papers(settings),
+        },
+    )
 
 
 def _jobs_environment(settings: Settings) -> dict[str, str]:
