@@ -14,6 +14,7 @@ from pecia_wall import probe
 
 from pecia_gateway.app import create_app
 from pecia_gateway.connections import BoundedConnection
+from pecia_gateway.https import secured
 from pecia_gateway.settings import Settings
 
 
@@ -63,7 +64,7 @@ def main() -> None:
         timeout_keep_alive=ceil(settings.http.keep_alive_s),
         timeout_graceful_shutdown=ceil(settings.http.drain_s),
     )
-    asyncio.run(Server(config, app.state.leaving).serve())
+    asyncio.run(Server(secured(config, settings.http), app.state.leaving).serve())
 
 
 if __name__ == "__main__":

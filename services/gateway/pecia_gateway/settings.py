@@ -27,6 +27,12 @@ class HttpSettings(BaseModel):
         description="Address to bind. All of them: the gateway is what is published.",
     )
     port: int = Field(8000, ge=0, le=65535, description="TCP port; 0 = any free one, which the log names.")
+    cert_file: Path | None = Field(
+        None,
+        description="PEM certificate chain, where the gateway itself is to speak HTTPS; read again when it "
+        "changes. Empty = HTTP, for a load balancer before it.",
+    )
+    key_file: Path | None = Field(None, description="PEM private key of that certificate.")
     cors_origins: CommaList = Field(
         ("*",),
         json_schema_extra={"seed_name": "CORS_ORIGINS"},
