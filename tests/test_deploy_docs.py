@@ -1,4 +1,4 @@
-"""The pages about clusters tell the truth: scripts and flags exist, lists are whole, figures are those measured."""
+"""The pages about clusters tell the truth: scripts and flags exist, lists are whole, figures were measured."""
 
 import json
 import re
