@@ -1,4 +1,4 @@
-"""The pages about clusters tell the truth: scripts and flags exist, lists are whole, figures were measured."""
+"""The pages about clusters tell the truth: scripts and flags exist, lists are whole, figures are real."""
 
 import json
 import re

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -46,11 +47,10 @@ def main() -> None:
     name, config = sys.argv[1:]
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     subprocess.run(["ip", "route", "add", "local", "0.0.0.0/0", "dev", "lo"], check=True)
+    said = 0
     if name == "control":
-        try:
+        with suppress(OSError):
             urllib.request.urlopen("http://93.184.216.34/", timeout=2)
-        except OSError:
-            said = 0
     else:
         said = read(name, json.loads(config))
     sys.stdout.write(json.dumps(counted() | {"said": said}))

@@ -195,8 +195,10 @@ async def test_refusals_are_in_the_audit_log(
 ) -> None:
     """With the key's id where it is known, and never the key."""
     key, record = file.create(KeyWish("acme", scopes=(Scope.JOBS,)))
-    groups = {"auth": {"keys_file": tmp_path / "keys.toml"}, "audit": {"file": str(tmp_path / "audit.jsonl")}}
-    server = await start_server(scripted_settings(**groups))
+    settings = scripted_settings(
+        auth={"keys_file": tmp_path / "keys.toml"}, audit={"file": str(tmp_path / "audit.jsonl")}
+    )
+    server = await start_server(settings)
     caller = Caller(server)
     await caller.read(authorization=f"Bearer {key}")
     await caller.read(authorization="Bearer pk_00000000_wrong")
