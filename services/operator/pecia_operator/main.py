@@ -57,5 +57,5 @@ async def _check(cluster: Cluster) -> None:
 def _login(config: Mapping[str, Any] | None) -> kopf.ConnectionInfo | None:
     if config is None:
         return None
-    clusters = config["clusters"]
-    return kopf.ConnectionInfo(server=clusters[0]["cluster"]["server"])
+    server, token = config["clusters"][0]["cluster"]["server"], config["users"][0]["user"]["token"]
+    return kopf.ConnectionInfo(server=server, scheme="Bearer", token=token)

@@ -43,20 +43,25 @@ class Reconciler:
 
         Raises:
             Unavailable: the API server did not answer, or somebody was faster; call it again.
-            PermissionDenied: the operator may not do what it has to.
+            PermissionDenied: the operator may not do what it has to; call it again, much later.
+            InvalidRequest: the API server refuses what the spec comes to; the same.
         """
         read = await self.cluster.get(OCR_MODEL, name)
         if read is None or is_leaving(read):
             return  # what belongs to it goes with it: its objects name it as their owner
         try:
-            await self._reconcile(parse_model(read), read)
+            model = parse_model(read)
         except InvalidRequest as error:
             await self._refused(read, Failure("InvalidSpec", error.message))
+            return  # another try would find the same
+        try:
+            await self._reconcile(model, read)
+        except InvalidRequest as error:
+            await self._refused(read, Failure("InvalidSpec", error.message))
+            raise
         except PermissionDenied as error:
-            if "exceeded quota" not in error.message:
-                await self._refused(read, Failure("OperatorForbidden", _forbidden(error)))
-                raise
-            await self._refused(read, Failure("QuotaExceeded", _no_quota(error)))
+            await self._refused(read, _denied(error))
+            raise
 
     async def _reconcile(self, model: Model, read: Object) -> None:
         seen = await observe(self.cluster, model, self.settings.operator, self.clock())
@@ -123,9 +128,9 @@ class Reconciler:
         await announce(self.cluster, read, status, self.clock())
 
 
-def _forbidden(error: PermissionDenied) -> str:
-    return f"{error.message}. Give the operator the rules of its chart, or of pecia_operator/rbac.yaml."
-
-
-def _no_quota(error: PermissionDenied) -> str:
-    return f"{error.message}. Raise the namespace's ResourceQuota, or ask for less in the spec."
+def _denied(error: PermissionDenied) -> Failure:
+    if "exceeded quota" in error.message:
+        advice = "Raise the namespace's ResourceQuota, or ask for less in the spec."
+        return Failure("QuotaExceeded", f"{error.message}. {advice}")
+    advice = "Give the operator the rules of its chart, or of pecia_operator/rbac.yaml."
+    return Failure("OperatorForbidden", f"{error.message}. {advice}")

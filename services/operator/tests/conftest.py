@@ -1,5 +1,6 @@
 """A fake API server with the definition that is shipped, and the rest of a cluster played."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -22,6 +23,13 @@ def cluster(api: FakeApi) -> Iterator[Cluster]:
         cluster = Cluster(api, controllers)
         yield cluster
         for operator in cluster.operators:
-            api.cut.discard(operator.settings.operator.identity)
+            api.cut.discard(operator.user)
             operator.stop()
     assert controllers.errors == []
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of this machine that nobody uses."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

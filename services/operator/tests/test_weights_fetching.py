@@ -1,5 +1,6 @@
 """The program that fetches weights, as a process, from a server that speaks as S3 does, and a hub."""
 
+import asyncio
 import hashlib
 import http.server
 import json
@@ -21,6 +22,9 @@ import obstore
 import pytest
 from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
+from pecia_operator.weights.failures import WeightsFailure
+from pecia_operator.weights.fetching import fetch
+from pecia_operator.weights.settings import Settings
 
 _FILES = {
     "config.json": b'{"model_type": "deepseek_vl_v2"}',
@@ -104,16 +108,26 @@ def start(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
 
 
-def run(environment: dict[str, str]) -> Ended:
-    """The program to its end."""
-    process = start(environment)
+def end_of(process: "subprocess.Popen[bytes]") -> Ended:
+    """Wait for it."""
     _, log = process.communicate(timeout=120)
     return Ended(process.returncode, json.loads(log.decode().strip().splitlines()[-1]))
 
 
+def run(environment: dict[str, str]) -> Ended:
+    """The same in this process, which need not be started; what `main` makes of it is shown once."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        try:
+            return Ended(0, {"bytes": asyncio.run(fetch(Settings().weights))})
+        except WeightsFailure as error:
+            return Ended(error.status, {"reason": error.message})
+
+
 def test_good_weights_are_brought_whole(bucket: Bucket, tmp_path: Path) -> None:
     """Every file and the manifest are there, and nothing else; run again, nothing is asked for twice."""
-    ended = run(bucket.environment(tmp_path))
+    ended = end_of(start(bucket.environment(tmp_path)))
     assert (ended.status, ended.said["bytes"]) == (0, _ALL)
     there = {
         str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
@@ -131,7 +145,7 @@ def test_good_weights_are_checked_without_being_kept(bucket: Bucket) -> None:
 def test_a_missing_file_is_named(bucket: Bucket, tmp_path: Path) -> None:
     """Status 10, and no manifest is left that would say that all is there."""
     bucket.remove("config.json")
-    ended = run(bucket.environment(tmp_path))
+    ended = end_of(start(bucket.environment(tmp_path)))
     assert ended.status == 10
     assert "There is no config.json" in ended.said["reason"]
     assert not (tmp_path / "sha256sums").exists()

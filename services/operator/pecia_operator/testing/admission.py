@@ -1,6 +1,5 @@
 """What an API server does to an object before it keeps it: defaults, pruning, schema, CEL rules."""
 
-import copy
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -9,6 +8,8 @@ from typing import Any
 import celpy
 import jsonschema
 from celpy.adapter import json_to_cel
+
+from pecia_operator.testing.copying import copied
 
 Schema = Mapping[str, Any]
 _SPOKEN: dict[str, list[str]] = {}
@@ -25,7 +26,7 @@ def fill_in(schema: Schema, value: Any) -> None:
         return
     for name, inner in schema.get("properties", {}).items():
         if name not in value and "default" in inner:
-            value[name] = copy.deepcopy(inner["default"])
+            value[name] = copied(inner["default"])
         if name in value and name not in _OWN:
             fill_in(inner, value[name])
 

@@ -3,12 +3,13 @@
 What pods do is a test's to say. Their statuses have the shapes that real kubelets write.
 """
 
-import copy
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from pecia_operator.testing.copying import copied
 from pecia_operator.testing.objects import ApiFailure, now
 from pecia_operator.testing.ownership import Object
 from pecia_operator.testing.pod_status import Outcome, is_ready, status_of_pod
@@ -19,7 +20,8 @@ __all__ = ["Controllers", "Outcome"]
 _MANAGER = Writer("kube-controller-manager")
 _STATUS = Writer("kube-controller-manager", "status")
 _KUBELET = Writer("kubelet", "status")
-_IDLE_S = 0.05
+# Between two rounds: others change things too, and each round looks at everything.
+_ROUND_S, _IDLE_S = 0.02, 0.25
 
 
 @dataclass
@@ -74,6 +76,7 @@ class Controllers:
     def _run(self) -> None:
         while not self._ended.is_set():
             self._wake.wait(_IDLE_S)
+            time.sleep(_ROUND_S)
             self._wake.clear()
             try:
                 with self.store.lock:
@@ -117,7 +120,7 @@ class Controllers:
         return [pod for pod in self.store.all("pods", labels) if "deletionTimestamp" not in pod["metadata"]]
 
     def _make_pod(self, deployment: Object, digest: str, suffix: str) -> None:
-        template = copy.deepcopy(deployment["spec"]["template"])
+        template = copied(deployment["spec"]["template"])
         template["metadata"]["labels"]["pod-template-hash"] = digest
         name = f"{deployment['metadata']['name']}-{digest[:6]}-{suffix}"
         self._make(
@@ -143,7 +146,7 @@ class Controllers:
             return
         own = [pod for pod in self.store.all("pods") if _owned(pod, job)]
         if not own:
-            template = copy.deepcopy(job["spec"]["template"])
+            template = copied(job["spec"]["template"])
             metadata = {**template["metadata"], "name": f"{job['metadata']['name']}-x"}
             self._make("pods", {"metadata": metadata, "spec": template["spec"]}, job)
             return
@@ -160,7 +163,8 @@ class Controllers:
     def _kubelets(self) -> None:
         """Every pod that a Deployment made gets the status its test wants."""
         with_gpu = 0
-        for pod in self.store.all("pods"):
+        # Whoever has a GPU keeps it.
+        for pod in sorted(self.store.all("pods"), key=is_ready, reverse=True):
             if "pod-template-hash" not in pod["metadata"].get("labels", {}):
                 continue
             outcome = self.pod(pod)

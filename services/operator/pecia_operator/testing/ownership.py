@@ -4,10 +4,11 @@ A path is a tuple of elements such as `f:spec` and `k:{"name":"ocr"}`. A field i
 last; several who set it to the same value own it together.
 """
 
-import copy
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from pecia_operator.testing.copying import copied
 
 Object = dict[str, Any]
 Path = tuple[str, ...]
@@ -55,8 +56,8 @@ def _entry(name: str, entries: list[Any], entry: Mapping[str, Any]) -> str:
     return "k:" + json.dumps({key: entry[key] for key in keys if key in entry}, separators=(",", ":"))
 
 
-def leaves(value: Any, name: str = "", path: Path = ()) -> Iterator[Path]:
-    """The paths of everything that is set."""
+def leaves(value: Any, name: str = "", path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Everything that is set, by its path."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from leaves(inner, key, (*path, f"f:{key}"))
@@ -64,16 +65,17 @@ def leaves(value: Any, name: str = "", path: Path = ()) -> Iterator[Path]:
         for entry in value:
             yield from leaves(entry, "", (*path, _entry(name, value, entry)))
     else:
-        yield path
+        yield path, value
 
 
-def owned_leaves(obj: Mapping[str, Any]) -> set[Path]:
-    """The paths somebody can own."""
-    found = {path for path in leaves(dict(obj)) if path and path not in _UNOWNED}
+def owned_leaves(obj: Mapping[str, Any]) -> dict[Path, Any]:
+    """What somebody can own, by its path."""
     return {
-        path
-        for path in found
-        if not (path[0] == "f:metadata" and len(path) > 1 and path[1][2:] in _UNOWNED_METADATA)
+        path: value
+        for path, value in leaves(dict(obj))
+        if path
+        and path not in _UNOWNED
+        and not (path[0] == "f:metadata" and len(path) > 1 and path[1][2:] in _UNOWNED_METADATA)
         and path != ("f:metadata",)
     }
 
@@ -128,19 +130,19 @@ def merge(live: Any, config: Any, name: str = "") -> Any:
     if isinstance(live, dict) and isinstance(config, dict):
         merged = dict(live)
         for key, value in config.items():
-            merged[key] = merge(live[key], value, key) if key in live else copy.deepcopy(value)
+            merged[key] = merge(live[key], value, key) if key in live else copied(value)
         return merged
     if isinstance(live, list) and isinstance(config, list) and _is_keyed(name, config):
-        merged_list = [copy.deepcopy(entry) for entry in live]
+        merged_list = [copied(entry) for entry in live]
         for entry in config:
             element = _entry(name, config, entry)
             found = _find_entry(merged_list, name, element)
             if found is None:
-                merged_list.append(copy.deepcopy(entry))
+                merged_list.append(copied(entry))
             else:
                 merged_list[merged_list.index(found)] = merge(found, entry)
         return merged_list
-    return copy.deepcopy(config)
+    return copied(config)
 
 
 def read_owners(obj: Mapping[str, Any]) -> dict[Owner, set[Path]]:
@@ -183,6 +185,14 @@ def write_owners(obj: Object, owners: Mapping[Owner, set[Path]], api_version: st
     obj["metadata"]["managedFields"] = entries
 
 
+def _differing(live: Object, said: Mapping[Path, Any]) -> set[Path]:
+    """Where something else is there than what is said."""
+    there = owned_leaves(live)
+    return {
+        path for path, value in said.items() if (there[path] if path in there else find(live, path)) != value
+    }
+
+
 class OwnershipConflict(Exception):
     """Somebody else owns a field, and says something else there."""
 
@@ -199,8 +209,8 @@ def apply(
         OwnershipConflict: without force, when a field would change that another manager owns.
     """
     owners = read_owners(live)
-    wanted = owned_leaves(config)
-    taken = {path for path in wanted if find(live, path) != find(config, path)}
+    said = owned_leaves(config)
+    wanted, taken = set(said), _differing(live, said)
     for other, paths in owners.items():
         disputed = paths & taken
         if other == owner or not disputed:
@@ -212,18 +222,28 @@ def apply(
     merged = merge(live, config)
     others = set().union(*(paths for other, paths in owners.items() if other != owner))
     for path in sorted(owners.get(owner, set()) - wanted - others, key=len, reverse=True):
-        if not any(inner[: len(path)] == path for inner in wanted | others):
-            remove(merged, path)
+        if not _is_above(path, wanted | others):
+            remove(merged, _whole(path, wanted | others))
     owners[owner] = wanted
     return merged, owners
+
+
+def _is_above(path: Path, kept: set[Path]) -> bool:
+    return any(inner[: len(path)] == path for inner in kept)
+
+
+def _whole(path: Path, kept: set[Path]) -> Path:
+    """The entry of a list that a path is in, if nothing of that entry is kept; else the path."""
+    entries = (path[:number] for number in range(1, len(path)) if path[number - 1].startswith("k:"))
+    return next((entry for entry in entries if not _is_above(entry, kept)), path)
 
 
 def update(live: Object, new: Object, owner: Owner) -> dict[Owner, set[Path]]:
     """Who owns what after a plain write: what it changed is the writer's, what it removed is nobody's."""
     owners = read_owners(live)
-    before, after = owned_leaves(live), owned_leaves(new)
-    changed = {path for path in after if find(live, path) != find(new, path)}
-    gone = before - after
+    said = owned_leaves(new)
+    after, changed = set(said), _differing(live, said)
+    gone = set(owned_leaves(live)) - after
     for other, paths in owners.items():
         paths.difference_update(gone)
         if other != owner:

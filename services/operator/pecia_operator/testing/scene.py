@@ -31,12 +31,12 @@ def definition() -> dict[str, Any]:
     return loaded
 
 
-def settings(identity: str = "operator-0", **rollout: Any) -> Settings:
+def settings(identity: str = "operator", **rollout: Any) -> Settings:
     """Of an operator whose every wait is short."""
     quick = {"resync_s": 0.4, "patience_s": 0.2, "weights_retry_s": 0.5} | rollout
     return Settings.model_validate(
         {
-            "operator": {"identity": identity},
+            "operator": {"identity": identity, "ocr_env": "pecia-ocr-env"},
             "rollout": quick,
             "lease": {"duration_s": 1.5, "renew_s": 1.0, "retry_s": 0.2},
             "probe": {"port": 0},
@@ -60,12 +60,12 @@ class Running:
 
     api: FakeApi
     settings: Settings
+    user: str
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> "Running":
         """It runs."""
-        identity = self.settings.operator.identity
-        config = self.api.kubeconfig(identity)
+        config = self.api.kubeconfig(self.user)
         work = run(self.settings, config, self.stopping)
         self.thread = threading.Thread(target=lambda: asyncio.run(work), daemon=True)
         self.thread.start()
@@ -86,9 +86,10 @@ class Cluster:
     controllers: Controllers
     operators: list[Running] = field(default_factory=list)
 
-    def operate(self, identity: str = "operator-0", **rollout: Any) -> Running:
-        """Start an operator."""
-        self.operators.append(Running(self.api, settings(identity, **rollout)).start())
+    def operate(self, user: str = "operator", identity: str = "", **rollout: Any) -> Running:
+        """Start an operator. As a container that is started again, it may have the identity of another."""
+        chosen = settings(identity or user, **rollout)
+        self.operators.append(Running(self.api, chosen, user).start())
         return self.operators[-1]
 
     def create(self, name: str, **spec: Any) -> httpx.Response:

@@ -50,6 +50,7 @@ class FakeApi:
     calls: list[Call] = field(default_factory=list)
     planned: list[Planned] = field(default_factory=list)
     cut: set[str] = field(default_factory=set)  # users whose every call goes unanswered
+    cut_after: dict[str, int] = field(default_factory=dict)  # the same, after so many more writes
 
     def __post_init__(self) -> None:
         """Not running yet."""
@@ -114,7 +115,7 @@ class FakeApi:
             verb = _verb(request, target)
             self._allow(user, verb, target)
             trouble = self._trouble(user, verb, target.resource.plural)
-            await self._suffer(trouble, user)
+            await self._suffer(trouble, user, verb)
             if verb == "watch":
                 self._note(user, verb, target, 200)
                 return await self._watches.serve(request, target, cut=trouble == DROPPED)
@@ -154,7 +155,11 @@ class FakeApi:
                 return one.kind
         return self.chaos.trouble(verb) if self.chaos else ""
 
-    async def _suffer(self, trouble: str, user: str) -> None:
+    async def _suffer(self, trouble: str, user: str, verb: str) -> None:
+        if verb in _VERBS.values() and user in self.cut_after:
+            self.cut_after[user] -= 1
+            if self.cut_after[user] < 0:
+                self.cut.add(user)
         while user in self.cut:
             await asyncio.sleep(0.02)
         if trouble == SLOW:

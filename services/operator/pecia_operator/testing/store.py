@@ -1,6 +1,5 @@
 """Objects with versions, as an API server keeps them: conflicts, generations, owners, a history."""
 
-import copy
 import itertools
 import threading
 import uuid
@@ -11,6 +10,7 @@ from typing import Any
 import jsonpatch
 
 from pecia_operator.testing import admission, ownership
+from pecia_operator.testing.copying import copied
 from pecia_operator.testing.objects import (
     ApiFailure,
     has_labels,
@@ -69,7 +69,7 @@ class Store:
         """One object by a plural that is known once; None = it is not there."""
         with self.lock:
             found = self._objects.get((*self._resource(plural).key, namespace, name))
-            return copy.deepcopy(found)
+            return copied(found)
 
     def all(self, plural: str, labels: Mapping[str, str] | None = None) -> list[Object]:
         """All objects of a kind, in every namespace."""
@@ -78,7 +78,7 @@ class Store:
             found = [
                 obj for (group, name, _, _), obj in sorted(self._objects.items()) if (group, name) == key
             ]
-            return [copy.deepcopy(obj) for obj in found if has_labels(obj, labels or {})]
+            return [copied(obj) for obj in found if has_labels(obj, labels or {})]
 
     def _resource(self, plural: str) -> Resource:
         return next(resource for resource in self.resources.values() if resource.plural == plural)
@@ -86,7 +86,7 @@ class Store:
     def create(self, resource: Resource, namespace: str, obj: Object, writer: Writer) -> Object:
         """POST."""
         with self.lock:
-            obj = copy.deepcopy(obj)
+            obj = copied(obj)
             metadata = obj.setdefault("metadata", {})
             metadata.setdefault("namespace", namespace)
             if "name" not in metadata:
@@ -108,12 +108,12 @@ class Store:
                 raise self._missing(resource, key)
             owner = writer.owner("Apply")
             if live is None:
-                obj = copy.deepcopy(config)
+                obj = copied(config)
                 obj["metadata"] |= {"name": key[3], "namespace": key[2]}
-                return self._write_new(resource, key, obj, {owner: ownership.owned_leaves(config)})
+                return self._write_new(resource, key, obj, {owner: set(ownership.owned_leaves(config))})
             config = self._part(config, writer)
             try:
-                new, owners = ownership.apply(copy.deepcopy(live), config, owner, force=force)
+                new, owners = ownership.apply(copied(live), config, owner, force=force)
             except ownership.OwnershipConflict as error:
                 raise ApiFailure(409, "Conflict", f"Apply failed with 1 conflict: {error}") from error
             return self._write(resource, key, new, owners)
@@ -143,13 +143,13 @@ class Store:
                 new = {**obj, "status": live["status"]} if "status" in live else without(obj, "status")
             else:
                 new = obj
-            new = copy.deepcopy(new)
+            new = copied(new)
             return self._write(resource, key, new, ownership.update(live, new, writer.owner("Update")))
 
     def delete(self, resource: Resource, key: Key) -> Object:
         """DELETE, in the background as kubectl does it: what it owns goes too."""
         with self.lock:
-            live = copy.deepcopy(self._live(resource, key))
+            live = copied(self._live(resource, key))
             if live["metadata"].get("finalizers"):
                 if "deletionTimestamp" not in live["metadata"]:
                     live["metadata"]["deletionTimestamp"] = now()
@@ -192,7 +192,7 @@ class Store:
         if spec_of(new) != spec_of(live):
             new["metadata"]["generation"] += 1
         if without_owners(new) == without_owners(live) and owners == ownership.read_owners(live):
-            return copy.deepcopy(live)  # nothing changed: no new version, and nobody is told
+            return copied(live)  # nothing changed: no new version, and nobody is told
         ownership.write_owners(new, owners, resource.group_version, now())
         if "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers"):
             self._objects[key] = new
@@ -213,14 +213,14 @@ class Store:
         self.version = next(self._versions)
         obj["metadata"]["resourceVersion"] = str(self.version)
         self._objects[key] = obj
-        self._tell(Change(self.version, key, change, copy.deepcopy(obj)))
-        return copy.deepcopy(obj)
+        self._tell(Change(self.version, key, change, copied(obj)))
+        return copied(obj)
 
     def _remove(self, key: Key) -> Object:
         gone = self._objects.pop(key)
         self.version = next(self._versions)
         gone["metadata"]["resourceVersion"] = str(self.version)
-        self._tell(Change(self.version, key, "DELETED", copy.deepcopy(gone)))
+        self._tell(Change(self.version, key, "DELETED", copied(gone)))
         for other in [
             other for other, obj in self._objects.items() if owned_by(obj, gone["metadata"]["uid"])
         ]:
