@@ -2,7 +2,11 @@
 
 import json
 
+import pytest
+
 from tests.chart.rendering import SCENARIOS, rendered
+
+BOTH = {"DATABASE_URL", "CF_R2_BUCKET_NAME"}
 
 
 def test_the_nine_secrets_come_by_their_former_names() -> None:
@@ -67,3 +71,22 @@ def test_each_side_has_its_own_certificate() -> None:
         component = pod.labels["app.kubernetes.io/component"]
         expected = {"pecia-client-tls"} if component in {"gateway", "worker"} else {"pecia-tls"}
         assert held == (expected if component.startswith(("ocr-", "gateway", "worker")) else set())
+
+
+@pytest.mark.parametrize(("scenario", "needed"), [("l4", {"DATABASE_URL"}), ("external-services", BOTH)])
+def test_without_a_place_for_jobs_nobody_starts(scenario: str, needed: set[str]) -> None:
+    """A missing database or bucket would be made up for by a folder that is gone with the pod."""
+    rendering = rendered(scenario)
+    for component in ("gateway", "worker"):
+        env = rendering.pod(component).containers[0]["env"]
+        taken = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in env if "valueFrom" in each}
+        assert {name for name, reference in taken.items() if not reference.get("optional")} == needed
+
+
+def test_a_secret_that_is_not_there_can_be_left_out() -> None:
+    """external-secrets fails as a whole where one of the names is unknown to the store."""
+    external = {"enabled": True, "storeName": "s", "names": {"REDIS_URL": None, "REDIS_PASSWORD": None}}
+    rendering = rendered(secrets={"externalSecrets": external})
+    fetched = {each["secretKey"] for each in rendering.one("ExternalSecret", "pecia-backend")["spec"]["data"]}
+    assert "DATABASE_URL" in fetched
+    assert not {"REDIS_URL", "REDIS_PASSWORD"} & fetched

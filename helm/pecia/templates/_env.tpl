@@ -122,14 +122,19 @@ PECIA_UI__MAX_UPLOAD_MB: {{ .Values.gateway.maxUploadMb }}
 {{- include "pecia.data" (mergeOverwrite $made (deepCopy (index . 2))) | trim -}}
 {{- end -}}
 
-{{/* Variables that come out of the backend's Secret: list of root and names. */}}
+{{/* Variables that come out of the backend's Secret: list of root and names. Without a database, or without a
+     bucket, jobs would be written where nobody else sees them: those a pod does not start without. */}}
 {{- define "pecia.backendEnv" -}}
 {{- $root := index . 0 -}}
+{{- $needed := list -}}
+{{- if include "pecia.hasExternalJobs" $root -}}
+{{- $needed = ternary (list "DATABASE_URL") (list "DATABASE_URL" "CF_R2_BUCKET_NAME") (ne $root.Values.jobs.blobsUrl "") -}}
+{{- end -}}
 {{- with include "pecia.backendSecret" $root }}
 {{- $secret := . -}}
 {{- range index $ 1 }}
 - name: {{ . }}
-  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ . }}, optional: {{ not (and (eq . "DATABASE_URL") (include "pecia.hasExternalJobs" $root)) }}}}
+  valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ . }}, optional: {{ not (has . $needed) }}}}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -104,7 +104,7 @@ envFrom:
 {{- define "pecia.secretVolumes" -}}
 {{- range $name, $secret := fromJson (include "pecia.folders" .) }}
 - name: {{ $name }}
-  secret: {secretName: {{ $secret }}, defaultMode: 0440}
+  secret: {secretName: {{ $secret }}, defaultMode: 288} # 0440, for the group
 {{- end }}
 {{- end -}}
 

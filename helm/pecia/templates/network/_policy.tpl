@@ -11,7 +11,9 @@
 {{- end -}}
 
 {{- define "pecia.toDns" -}}
-- to: [{namespaceSelector: {}, podSelector: {matchLabels: {k8s-app: kube-dns}}}]
+- to:
+    - {namespaceSelector: {}, podSelector: {matchLabels: {k8s-app: kube-dns}}}
+    - ipBlock: {cidr: 169.254.20.10/32} # a cache on the node
   ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
 {{- end -}}
 
