@@ -5,6 +5,7 @@ pulled, and where it cannot be, one is made of what is here. `PECIA_TEST_IMAGES`
 taken as they are.
 """
 
+import contextlib
 import os
 import resource
 import secrets
@@ -65,8 +66,9 @@ def base(podman: Podman) -> str:
     for image in (_OFFICIAL, _MADE):
         if podman.attempt("image", "exists", image).returncode == 0:
             return image
-    if podman.attempt("pull", "--quiet", _OFFICIAL, timeout_s=_PULL_S).returncode == 0:
-        return _OFFICIAL
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        if podman.attempt("pull", "--quiet", _OFFICIAL, timeout_s=_PULL_S).returncode == 0:
+            return _OFFICIAL
     made = podman.program([str(ROOT / "tests/images/make-base"), _MADE], timeout_s=900)
     assert made.returncode == 0, made.stderr
     return _MADE
