@@ -1,6 +1,7 @@
 """`python -m pecia_ocr`: run the ocr service; settings come from the environment (docs/CONFIG.md)."""
 
 import asyncio
+import sys
 
 from pecia_core.memory import keep_freed_memory
 
@@ -9,4 +10,4 @@ from pecia_ocr.settings import Settings
 
 if __name__ == "__main__":
     keep_freed_memory()
-    asyncio.run(serve(Settings()))
+    sys.exit(asyncio.run(serve(Settings())))

@@ -42,6 +42,7 @@ from pecia_ocr.transport import HealthPort, server_credentials
 log = logging.getLogger(__name__)
 
 SERVICE = ocr_pb2.DESCRIPTOR.services_by_name["OcrService"].full_name
+_BROKEN = 3
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -59,6 +60,7 @@ class OcrServer:
         self.metrics_registry = CollectorRegistry()
         self.audit = AuditLog(settings.audit, "ocr")
         self._draining = False
+        self.broken = asyncio.Event()
         self._server = self._build_server()
 
     def _build_server(self) -> grpc.aio.Server:
@@ -102,6 +104,8 @@ class OcrServer:
 
     def _on_lane_change(self) -> None:
         self._health_task = asyncio.ensure_future(self._update_health())
+        if all(lane.state in (EngineState.UNAVAILABLE, EngineState.FAILED) for lane in self.lanes):
+            self.broken.set()
 
     async def _update_health(self) -> None:
         """The nameless service says the process is alive, the named ones that an engine can answer."""
@@ -246,8 +250,12 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
     ]
 
 
-async def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT, then drain and return."""
+async def serve(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT, then drain; or until no engine can be loaded, where that is wished.
+
+    Returns:
+        The exit status: 3 = no engine could be loaded.
+    """
     configure_logging("ocr", settings.telemetry.log_level)
     probe.check(required=settings.wall.required)
     server = OcrServer(settings)
@@ -255,7 +263,15 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await server.start()
-    await stop.wait()
+    waited = {asyncio.create_task(stop.wait())}
+    if settings.engines.exit_when_broken:
+        waited.add(asyncio.create_task(server.broken.wait()))
+    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     log.info("Draining")
     await server.stop()
     log.info("Stopped")
+    if stop.is_set():
+        return 0
+    reasons = " ".join(lane.reason for lane in server.lanes)
+    log.error("No engine could be loaded", extra={"reason": reasons})
+    return _BROKEN
