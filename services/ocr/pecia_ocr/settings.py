@@ -141,8 +141,8 @@ class EngineSettings(BaseModel):
     )
     exit_when_broken: bool = Field(
         default=False,
-        description="End with status 3 when no engine could be loaded, for who watches processes: the last line "
-        "of the log says why. Else the process stays, to say why to whoever asks.",
+        description="End with status 3 when no engine could be loaded, for who watches processes: the last "
+        "line of the log says why. Else the process stays, to say why to whoever asks.",
     )
     load_timeout_s: float = Field(
         900.0, gt=0, description="Seconds a model may take to load; a first start may fetch weights."
