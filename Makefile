@@ -126,6 +126,7 @@ docs: ## Write docs/API.md, docs/CONFIG.md and the chart's reference again, from
 	$(BIN)/python scripts/api_reference.py docs/API.md
 	$(BIN)/python scripts/settings_reference.py docs/CONFIG.md
 	$(BIN)/python scripts/chart_reference.py helm/pecia
+	cp services/operator/pecia_operator/rbac.yaml helm/pecia/files/operator-rbac.yaml
 
 baseline: ## After a release: what later contracts may not break
 	cd protos && ../$(BIN)/buf build -o baseline.binpb

@@ -6,7 +6,7 @@ from tests.chart.rendering import CHART, ROOT, rendered
 def test_it_may_do_what_it_does_and_no_more() -> None:
     """The rules are the operator's own list, which its tests compare with its calls."""
     own = ROOT / "services/operator/pecia_operator/rbac.yaml"
-    assert (CHART / "files/operator-rbac.yaml").read_text() == own.read_text(), "copy it over the chart's"
+    assert (CHART / "files/operator-rbac.yaml").read_text() == own.read_text(), "run `make docs`"
 
 
 def test_its_rights_end_with_the_namespace() -> None:
