@@ -1,6 +1,7 @@
 """The chart's own pages and files: made from one source, linted, and closed to what nobody knows."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from tests.chart.rendering import CHART, ROOT, SCENARIOS, Refused, helm, rendere
 
 _MADE = ("README.md", "values.schema.json")
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+# Files, and an event of the audit, that look like values.
+NO_VALUES = {"tls.crt", "tls.key", "jobs.md", "jobs.py", "jobs.sqlite3", "assertion.refused"}
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 
 
@@ -127,6 +130,29 @@ def test_every_value_does_something() -> None:
     unread = [path for path in keys(VALUES) if path.count(".") and f".{path.rpartition('.')[2]}" not in text]
     passed_on = ("resources.", "names.", "image.", "serviceAccount.", "dashboardLabels.")
     assert [path for path in unread if not any(part in f"{path}." for part in passed_on)] == []
+
+
+def named_values() -> Iterator[tuple[str, str]]:
+    """Values that the documents name, and where."""
+    pages = [*(ROOT / "docs").glob("*.md"), CHART / "templates/_validate.tpl", CHART / "templates/NOTES.txt"]
+    for page in pages:
+        for found in re.findall(r"[`{ ,(]([a-z]\w+(?:\.\w+|\[\])+)(?=[`=, ])", page.read_text()):
+            first = re.split(r"\W", found)[0]
+            if (
+                first in VALUES
+                and isinstance(VALUES[first], dict)
+                and not found.endswith((".md", ".py", ".toml"))
+            ):
+                yield page.name, found
+
+
+def test_documents_name_values_that_exist() -> None:
+    """Whoever reads of one finds it."""
+    named = set(named_values())
+    assert len(named) > 30
+    known = {path[1:] for path in keys(VALUES)}
+    known |= {path.replace("ocr.defaults", "ocr.engines[]") for path in known} | {"ocr.engines[]"}
+    assert {(page, value) for page, value in named if value not in known} == set()
 
 
 @pytest.mark.parametrize(
