@@ -138,11 +138,7 @@ def named_values() -> Iterator[tuple[str, str]]:
     for page in pages:
         for found in re.findall(r"[`{ ,(]([a-z]\w+(?:\.\w+|\[\])+)(?=[`=, ])", page.read_text()):
             first = re.split(r"\W", found)[0]
-            if (
-                first in VALUES
-                and isinstance(VALUES[first], dict)
-                and not found.endswith((".md", ".py", ".toml"))
-            ):
+            if isinstance(VALUES.get(first), dict) and found not in NO_VALUES:
                 yield page.name, found
 
 
