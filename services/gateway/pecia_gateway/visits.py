@@ -69,7 +69,7 @@ class Visit:
 
     def audit(self, what: str, target: str = "", **detail: object) -> None:
         """Put down what the caller did; of a job's id the part that names no file."""
-        named = target.partition("_")[2] or target
+        named = target.partition("_")[2] if what.startswith("job.") else target
         act = Act(what, "done", self.caller.tenant, self.caller.key_id, named, self.source, detail)
         self.gateway.audit.record(act)
 

@@ -18,6 +18,10 @@ from pecia_ocr.settings import Settings
 ANONYMOUS = "default"
 ASSERTION = "x-pecia-assertion"
 _SCOPES = {"Forget": Scope.ADMIN}
+_SIGN = (
+    "This call needs the assertion of a service of the platform: set PECIA_OCR__ASSERTION__KEY_FILE in the "
+    "caller."
+)
 # For whom the call at hand is answered; it follows awaits like the request's id.
 tenant: ContextVar[str] = ContextVar("tenant", default=ANONYMOUS)
 
@@ -87,18 +91,15 @@ class Door:
         return self._verifier.tenant_of(arrival.assertion, seen)
 
     def _tenant(self, record: KeyRecord, arrival: Arrival) -> str:
-        """Only services of our own may speak for somebody else; where they can sign, they have to."""
-        believed = record.trusted and not self._verifier.checks
-        return arrival.metadata.get("x-pecia-tenant", record.tenant) if believed else record.tenant
+        """Only services of our own may speak for somebody else; where that is signed, they have to."""
+        if record.trusted and self._verifier.checks:
+            raise Unauthenticated(_SIGN, code="invalid_assertion")
+        return arrival.metadata.get("x-pecia-tenant", record.tenant) if record.trusted else record.tenant
 
     def _record(self, arrival: Arrival) -> KeyRecord:
         scheme, _, presented = arrival.metadata.get("authorization", "").partition(" ")
         if self._keys is None:
-            raise Unauthenticated(
-                "This call needs the assertion of a service of the platform: set "
-                "PECIA_OCR__ASSERTION__KEY_FILE in the caller.",
-                code="invalid_assertion",
-            )
+            raise Unauthenticated(_SIGN, code="invalid_assertion")
         record = self._keys.now().admit(presented if scheme.lower() == "bearer" else "")
         record.require(_SCOPES.get(arrival.method, Scope.OCR))
         return record

@@ -115,7 +115,7 @@ async def test_only_what_was_signed_counts(start_server: StartServer, signer: Si
 async def test_a_callers_own_key_works_beside_assertions(
     start_server: StartServer, signer: Signer, file: KeysFile, tmp_path: Path
 ) -> None:
-    """For himself: where services sign, no key speaks for others, a trusted one neither."""
+    """For himself: where services sign, no key speaks for others, and a trusted one is refused without."""
     key, _ = file.create(KeyWish("acme"))
     trusted, _ = file.create(KeyWish("gateway", trusted=True))
     groups = {
@@ -128,12 +128,13 @@ async def test_a_callers_own_key_works_beside_assertions(
     signed = {"x_request_id": "req-1", "x_pecia_assertion": signer.sign(said)}
     for shown in (
         {"authorization": f"Bearer {key}", "x_pecia_tenant": "beta"},
-        {"authorization": f"Bearer {trusted}", "x_pecia_tenant": "beta"},
         signed,
     ):
         assert await caller.read(**shown) == "ok"
-    # Each was read for another tenant: acme, gateway, and beta.
-    assert [await server.pipeline.forget(name) for name in ("acme", "gateway", "beta")] == [1, 1, 1]
+    outcome = await caller.read(authorization=f"Bearer {trusted}", x_pecia_tenant="beta")
+    assert "needs the assertion" in outcome
+    # Each was read for another tenant, and none for whom the plain header names.
+    assert [await server.pipeline.forget(name) for name in ("acme", "gateway", "beta")] == [1, 0, 1]
     await caller.channel.close()
 
 

@@ -233,6 +233,7 @@ async def delete_job(visit: TheVisit, job_id: JobId) -> JobGone:
 async def cancel_job(visit: TheVisit, job_id: JobId) -> JobView:
     """Pages in work stop within a second; those that were read stay. A job that has ended stays as it is."""
     job = await visit.gateway.desk.service.cancel(visit.caller.tenant, job_id)
+    visit.audit("job.cancelled", job_id)
     return job_view(await standing_of(job, visit.gateway))
 
 
