@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from time import monotonic
 from typing import BinaryIO
 
 from pecia_core.errors import Unavailable
@@ -65,7 +66,17 @@ class Documents:
             yield await asyncio.shield(kept.opening)
         finally:
             kept.readers -= 1
+            kept.left_at = monotonic()
             await self._make_room()
+
+    async def forget_idle(self, after_s: float) -> None:
+        """Until cancelled, let go of what nobody has read for `after_s` seconds: its job may be gone."""
+        while True:
+            await asyncio.sleep(after_s / 4)
+            for key, kept in list(self._kept.items()):
+                if not kept.readers and monotonic() - kept.left_at > after_s:
+                    del self._kept[key]
+                    await kept.close()
 
     async def close(self) -> None:
         """Keep nothing any more."""
@@ -119,6 +130,7 @@ class _Kept:
     def __init__(self, size: int, stack: AsyncExitStack, opening: asyncio.Task[Pages]) -> None:
         self.size = size
         self.readers = 0
+        self.left_at = monotonic()
         self.opening = opening
         self._stack = stack
 

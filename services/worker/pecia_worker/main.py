@@ -114,7 +114,9 @@ class Worker:
         try:
             await self._prepare()
             async with asyncio.TaskGroup() as group:
-                endless = [group.create_task(part) for part in (self._room.watch(), self._housekeeping.run())]
+                tidying = self._documents.forget_idle(self._settings.worker.documents_idle_s)
+                parts = (self._room.watch(), self._housekeeping.run(), tidying)
+                endless = [group.create_task(part) for part in parts]
                 beside = [group.create_task(self._dispatcher.run(self._drained))]
                 if self._intake:
                     beside.append(group.create_task(self._intake.intake.run(self._stopping)))

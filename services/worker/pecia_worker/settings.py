@@ -68,6 +68,12 @@ class WorkerSettings(BaseModel):
         description="MiB of documents kept on this machine's disk, so that each is fetched once, not once a "
         "page. Those being read stay in any case.",
     )
+    documents_idle_s: float = Field(
+        900.0,
+        gt=0,
+        description="Seconds a document stays on this machine's disk after its last page: it may have been "
+        "deleted meanwhile.",
+    )
     folder: Path | None = Field(
         None, description="Folder of temporary files; empty = the system's. On disk, not in memory."
     )

@@ -178,6 +178,23 @@ async def test_a_document_is_fetched_once(world: World, owner: Owner, tmp_path: 
         await documents.close()
 
 
+async def test_a_document_nobody_reads_is_let_go(world: World, owner: Owner, tmp_path: Path) -> None:
+    """Not the one that is being read; its job may have been deleted, and then nothing else would end it."""
+    blobs = CountingBlobs(tmp_path / "blobs")
+    specs = [await owner.store.spec((await owner.submit(scanned(1), 1)).id) for _ in range(2)]
+    async with PdfRenderer() as renderer:
+        documents = Documents(blobs, renderer, Patience(Metrics(CollectorRegistry()), 10), most_bytes=1 << 20)
+        tidying = asyncio.create_task(documents.forget_idle(0.2))
+        async with documents.open(specs[0]), asyncio.timeout(30):
+            async with documents.open(specs[1]):
+                pass
+            while len(documents._kept) > 1:
+                await asyncio.sleep(0.02)
+            assert list(documents._kept) == [specs[0].input_key]
+        tidying.cancel()
+        await documents.close()
+
+
 async def test_one_reader_that_leaves_does_not_take_the_document_along(
     world: World, owner: Owner, tmp_path: Path
 ) -> None:
