@@ -76,7 +76,7 @@ class Documents:
             for key, kept in list(self._kept.items()):
                 if not kept.readers and monotonic() - kept.left_at > after_s:
                     del self._kept[key]
-                    await kept.close()
+                    await asyncio.shield(kept.close())  # begun, it is ended
 
     async def close(self) -> None:
         """Keep nothing any more."""
