@@ -14,6 +14,7 @@ from benchmarks.scale.model import Fleet
 from benchmarks.scale.picture import draw
 
 _PODS = (53, 1000)
+_BETWEEN = (100, 200)
 _CPU_PAGE_S = 7.4  # benchmarks/results/cpu.md: core-seconds of a page
 _CPU_SLOTS = 8
 _EPILOG = """
@@ -48,8 +49,15 @@ def main(arguments: list[str]) -> int:
 
 
 def simulated(fleets: list[Fleet], seed: int) -> dict[Shape, dict[str, Waits]]:
-    """Each fleet with L4s at two loads and with pods of CPUs at one; the small one by the real code, too."""
+    """Each fleet with L4s at two loads and with pods of CPUs at one; the small one by the real code, too.
+
+    And pods of CPUs in numbers between, where one way begins to be worse than another.
+    """
     found = {}
+    between = [Fleet(pods, fleets[0].inputs).clients for pods in _BETWEEN]
+    for pods, clients in zip(_BETWEEN, between, strict=True):
+        shape = Shape(pods, _CPU_SLOTS, clients, 0.85, _CPU_PAGE_S, seconds=150.0)
+        found[shape] = _ways(shape, seed)
     for fleet in fleets:
         seconds = 300.0 if fleet.pods < 100 else 120.0
         slots, page_s = int(fleet["pages at once in an L4"]), fleet.page_s
@@ -59,15 +67,19 @@ def simulated(fleets: list[Fleet], seed: int) -> dict[Shape, dict[str, Waits]]:
         shapes.append(Shape(fleet.pods, _CPU_SLOTS, fleet.clients, 0.85, _CPU_PAGE_S, seconds=seconds))
         for shape in shapes:
             print(f"{shape.pods} pods of {shape.slots}, {shape.share:.0%} busy", file=sys.stderr)
-            found[shape] = {
-                "round robin": dispatch.round_robin(shape, seed),
-                "as pecia does": dispatch.least_outstanding(shape, seed),
-                "two at random": dispatch.two_at_random(shape, seed),
-                "credits, at their best": dispatch.credits_at_best(shape, seed),
-            }
+            found[shape] = _ways(shape, seed)
             if shape is shapes[0] and fleet is fleets[0]:
                 found[shape]["the code itself"] = dispatch.real(shape, seed)
     return found
+
+
+def _ways(shape: Shape, seed: int) -> dict[str, Waits]:
+    return {
+        "round robin": dispatch.round_robin(shape, seed),
+        "as pecia does": dispatch.least_outstanding(shape, seed),
+        "two at random": dispatch.two_at_random(shape, seed),
+        "credits, at their best": dispatch.credits_at_best(shape, seed),
+    }
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class Fleet:
     def __init__(self, pods: int, inputs: Mapping[str, Input]) -> None:
         """Sized so that its processors are used to the share that is assumed."""
         self.pods = pods
-        self._inputs = inputs
+        self.inputs = inputs
         self.pages_s = pods * self["pages of an L4"]
         self.jobs_s = self.pages_s * self["share that comes as jobs"]
         self.requests_s = self.pages_s - self.jobs_s
@@ -50,7 +50,7 @@ class Fleet:
         self.clients = self.workers + self.gateways
 
     def __getitem__(self, name: str) -> float:
-        return self._inputs[name].value
+        return self.inputs[name].value
 
     @property
     def looking(self) -> float:
