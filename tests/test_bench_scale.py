@@ -68,12 +68,11 @@ def test_ten_million_pages_a_day_are_53_l4s() -> None:
 
 
 def test_the_tightest_part_is_first() -> None:
-    """And where it breaks follows from how its load grows."""
+    """And where it breaks follows from its share of the limit."""
     parts = fleet(1000).parts()
     assert [part.used for part in parts] == sorted((part.used for part in parts), reverse=True)
     assert parts[0].name == "connections to the database"
     assert Part("p", 50, 100, "", "").breaks_at(10) == 20
-    assert Part("p", 25, 100, "", "", power=2).breaks_at(10) == 20
 
 
 def test_a_dearer_choice_needs_more_gateways() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import ceil
 
 from benchmarks.scale.inputs import Input
 
@@ -15,14 +15,13 @@ _WORKER_CORES = 2
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part under load. `power` = how its load grows with the fleet: 2 where all talk to all."""
+    """A part under load, which grows with the fleet."""
 
     name: str
     load: float
     limit: float
     unit: str
     why: str
-    power: int = 1
 
     @property
     def used(self) -> float:
@@ -31,8 +30,7 @@ class Part:
 
     def breaks_at(self, pods: int) -> float:
         """Pods at which the limit is met, the mix being the same."""
-        growth = 1 / self.used
-        return pods * (sqrt(growth) if self.power > 1 else growth)
+        return pods / self.used
 
 
 class Fleet:
@@ -98,80 +96,63 @@ class Fleet:
 
     def parts(self) -> list[Part]:
         """The tightest first."""
-        core_ms = 1000 * self["a processor's share that is used"]
+        loads = self._loads()
+        found = [Part(name, loads[name], *limit) for name, limit in self._limits().items()]
+        return sorted(found, key=lambda part: -part.used)
+
+    def _loads(self) -> dict[str, float]:
         choosing = self["gateway, a small picture"] + self["choosing one of the pods"]
         described = self.clients / self["look at pods every"] * self["Describe, who answers"]
         again = self.clients / self["connection age"] * self["connecting, who answers"]
-        connections = self.clients * self["database connections of a process"]
-        found = [
-            Part(
-                "choosing a pod",
-                self["choosing one of the pods"],
+        return {
+            "choosing a pod": self["choosing one of the pods"],
+            "looking, in a gateway": self.looking * 1000,
+            "looking, in an ocr pod": described + again,
+            "connections to the database": self.clients * self["database connections of a process"],
+            "the database's processors": self.jobs_s * self["a page in PostgreSQL"],
+            "the database's log": self.jobs_s * self.wal_bytes / 1e6,
+            "the name's answer": self.dns_bytes,
+            "writing to one prefix": self.jobs_s,
+            "a gateway's processors": self.requests_s * choosing,
+            "targets of the load balancer": self.gateways,
+        }
+
+    def _limits(self) -> dict[str, tuple[float, str, str]]:
+        """What each can carry, of what, and why that is the limit."""
+        core_ms = 1000 * self["a processor's share that is used"]
+        every_second = "CPU-ms each second"
+        return {
+            "choosing a pod": (
                 self["gateway, a small picture"],
                 "CPU-ms a page",
                 "more than all else a gateway does for a small picture; it looks at every pod for every page",
             ),
-            Part(
-                "looking, in a gateway",
-                self.looking * 1000,
+            "looking, in a gateway": (
                 200,
-                "CPU-ms each second",
+                every_second,
                 "a fifth of its core, for Describe and connections, before any page",
             ),
-            Part(
-                "looking, in an ocr pod",
-                described + again,
+            "looking, in an ocr pod": (
                 500,
-                "CPU-ms each second",
+                every_second,
                 "half a core of a g6.xlarge's two, in the process that serves pages",
-                1,
             ),
-            Part(
-                "connections to the database",
-                connections,
+            "connections to the database": (
                 100,
                 "connections",
                 "PostgreSQL's default max_connections; a pooler or a larger one moves it",
             ),
-            Part(
-                "the database's processors",
-                self.jobs_s * self["a page in PostgreSQL"],
-                8 * core_ms,
-                "CPU-ms each second",
-                "8 cores; one primary takes all writes",
-            ),
-            Part(
-                "the database's log",
-                self.jobs_s * self.wal_bytes / 1e6,
-                125,
-                "MB/s",
-                "a gp3 volume as it comes",
-            ),
-            Part(
-                "the name's answer",
-                self.dns_bytes,
-                65_535,
-                "bytes",
-                "the largest DNS message; above 512 it is asked by TCP",
-            ),
-            Part(
-                "writing to one prefix",
-                self.jobs_s,
-                3500,
-                "PUT/s",
-                "what S3 gives a prefix before it divides it",
-            ),
-            Part(
-                "a gateway's processors",
-                self.requests_s * choosing,
+            "the database's processors": (8 * core_ms, every_second, "8 cores; one primary takes all writes"),
+            "the database's log": (125, "MB/s", "a gp3 volume as it comes"),
+            "the name's answer": (65_535, "bytes", "the largest DNS message; above 512 it is asked by TCP"),
+            "writing to one prefix": (3500, "PUT/s", "what S3 gives a prefix before it divides it"),
+            "a gateway's processors": (
                 100 * core_ms,
-                "CPU-ms each second",
+                every_second,
                 "100 gateways: a target group's and the address range's comfort",
-                1,
             ),
-            Part("targets of the load balancer", self.gateways, 1000, "targets", "of an ALB"),
-        ]
-        return sorted(found, key=lambda part: -part.used)
+            "targets of the load balancer": (1000, "targets", "of an ALB"),
+        }
 
     def dollars(self) -> dict[str, float]:
         """For 1,000 pages, by part; everything on demand, used as sized, S3 through a gateway endpoint."""
@@ -205,8 +186,6 @@ class Fleet:
         cost = self["Describe, who asks"] + self["Describe, who answers"]
         reconnects = self.clients * self.pods / self["connection age"]
         held = self.pods * self["a connection"] / _KIB
-        stored = self["document, a page"] + 2 * self["result of a page"]
-        log = self.jobs_s * self.wal_bytes
         carried: dict[str, tuple[str, ...]] = {
             "pages": (f"{self.pages_s:,.0f} a second", f"{self.pages_s * _DAY_S / 1e6:,.0f} million a day"),
             "gateways, workers": (f"{self.gateways}", f"{self.workers} of {_WORKER_CORES} cores"),
@@ -222,6 +201,14 @@ class Fleet:
                 f"{queries:,.0f} queries a second",
                 f"{queries / 2 * self.dns_bytes / 1e6:,.2f} MB/s",
             ),
+            **self._stored(),
+        }
+        return [(name, ", ".join(words)) for name, words in carried.items()]
+
+    def _stored(self) -> dict[str, tuple[str, ...]]:
+        stored = self["document, a page"] + 2 * self["result of a page"]
+        log = self.jobs_s * self.wal_bytes
+        return {
             "claims": (f"{self.jobs_s:,.0f} pages a second", f"{self.jobs_s / 4:,.0f} statements of four"),
             "rows written": (f"{self.rows_s:,.0f} a second", "as many to vacuum, but for those made"),
             "database's log": (
@@ -241,4 +228,3 @@ class Fleet:
                 f"{self.requests_s:,.0f} requests a second",
             ),
         }
-        return [(name, ", ".join(words)) for name, words in carried.items()]
