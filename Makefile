@@ -15,7 +15,7 @@ IN_IMAGES := $(filter-out ocr,$(notdir $(patsubst %/,%,$(dir $(wildcard services
 FOR_IMAGE := uv export -q --no-emit-workspace --no-default-groups --no-header
 TESTS := $(wildcard libs/*/tests services/*/tests) tests
 
-.PHONY: help up install torch lint type contracts pytest test test-images images quality bench-install bench-cpu bench-http bench-soak bench-jobs bench-gpu bench-handover bench-textlayer bench-scale sbom audit licences train-reader protos check-protos docs baseline lock clean
+.PHONY: help up install torch lint type contracts pytest test test-images images fuzz quality bench-install bench-cpu bench-http bench-soak bench-jobs bench-gpu bench-handover bench-textlayer bench-scale sbom audit licences train-reader protos check-protos docs baseline lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ test-images: ## The images, where podman runs: built, restricted, under load, st
 
 images: ## Build the container images: ONLY=ocr,ui TAG=1 REGISTRY=host/team BASE=... DIGEST=sha256:... FLAGS="..." PUSH=1
 	@$(PYTHON) scripts/images.py $(call options,ONLY TAG REGISTRY BASE DIGEST ENGINE SOURCE) $(if $(FLAGS),--flags="$(FLAGS)") $(if $(PUSH),--push) $(ARGS)
+
+fuzz: install ## Properties tried for long, the seed said: ONLY=multipart,data-url,grammar,markup,jobs CASES=20000 SEED=7
+	$(BIN)/python scripts/fuzz.py $(call options,ONLY CASES SEED)
 
 ##@ Measure
 
