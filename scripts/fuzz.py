@@ -8,7 +8,6 @@ import random
 import sys
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,6 +20,22 @@ FUZZERS = {
 }
 
 
+class Profile:
+    """What hypothesis is told, before its own plugin looks."""
+
+    def __init__(self, cases: int) -> None:
+        """So many of each property."""
+        self._cases = cases
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self) -> None:
+        """Make the profile that is named on the command line."""
+        from hypothesis import HealthCheck, settings  # noqa: PLC0415 - pytest has to see it imported
+
+        told = {"deadline": None, "print_blob": True, "suppress_health_check": list(HealthCheck)}
+        settings.register_profile("fuzz", max_examples=self._cases, **told)
+
+
 def main() -> None:
     """Run those that were named, or all; the status is that of the worst."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -31,16 +46,12 @@ def main() -> None:
     chosen = options.only.split(",")
     if unknown := set(chosen) - FUZZERS.keys():
         sys.exit(f"There is no fuzzer {', '.join(unknown)}: there are {', '.join(FUZZERS)}.")
-    hypothesis.settings.register_profile(
-        "fuzz", max_examples=options.cases, deadline=None, print_blob=True,
-        suppress_health_check=list(hypothesis.HealthCheck),
-    )  # fmt: skip
     worst = 0
     for name in chosen:
         print(f"{name}: seed {options.seed}, {options.cases} cases a property", flush=True)  # noqa: T201
         seeded = [f"--hypothesis-seed={options.seed}", "--hypothesis-profile=fuzz", "-q", "--timeout=0"]
         paths = [str(ROOT / one) if one.endswith(".py") else one for one in FUZZERS[name]]
-        worst = max(worst, int(pytest.main([*seeded, *paths])))
+        worst = max(worst, int(pytest.main([*seeded, *paths], plugins=[Profile(options.cases)])))
     sys.exit(worst)
 
 

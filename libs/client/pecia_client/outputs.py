@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
+from pecia_core.formats import document_csv
 from pecia_core.vocabulary import TaskType
 
 from pecia_client.reading import Reading
@@ -18,22 +19,30 @@ class Format(StrEnum):
     TEXT = "text"
     MARKDOWN = "markdown"
     JSON = "json"
+    CSV = "csv"
 
     @property
     def suffix(self) -> str:
         """Of a file in this format."""
-        return {"text": ".txt", "markdown": ".md", "json": ".json"}[self]
+        return {"text": ".txt", "markdown": ".md", "json": ".json", "csv": ".csv"}[self]
 
     @property
     def task(self) -> TaskType:
-        """What to ask for where the caller does not say: markdown has to be read as markdown."""
-        return TaskType.MARKDOWN if self is Format.MARKDOWN else TaskType.FREE_OCR
+        """What to ask for where the caller does not say: only Markdown has tables."""
+        return TaskType.MARKDOWN if self in {Format.MARKDOWN, Format.CSV} else TaskType.FREE_OCR
 
 
 def as_json(reading: Reading, name: str, *, indent: int | None = None) -> str:
     """Everything known about a file: its text, engine, timings, pages, blocks, lines, words."""
     said = {"file": name, "text": reading.text, "request_id": reading.request_id, **reading.raw}
     return json.dumps(said, ensure_ascii=False, indent=indent)
+
+
+def written(form: Format, reading: Reading, name: str, *, indent: int | None = None) -> str:
+    """A file's result in this form. CSV is its tables; no cell of them is a formula."""
+    if form is Format.CSV:
+        return document_csv(reading.document)
+    return as_json(reading, name, indent=indent) if form is Format.JSON else reading.text
 
 
 class StreamOutput:
@@ -48,7 +57,7 @@ class StreamOutput:
     def write(self, index: int, name: str, reading: Reading) -> None:
         """One file's result."""
         heading = f"==> {name} <==\n" if self._headings else ""
-        body = as_json(reading, name) if self._form is Format.JSON else reading.text
+        body = written(self._form, reading, name)
         gap = "\n" if self._headings and index else ""
         self._stream.write(f"{gap}{heading}{body}\n")
         self._stream.flush()
@@ -66,7 +75,7 @@ class FolderOutput:
     def write(self, index: int, name: str, reading: Reading) -> None:
         """One file's result; a half-written file never stands under its final name."""
         path = self._paths[index]
-        body = as_json(reading, name, indent=2) if self._form is Format.JSON else reading.text
+        body = written(self._form, reading, name, indent=2)
         draft = path.with_name(path.name + ".part")
         draft.write_text(body + "\n", encoding="utf-8")
         draft.replace(path)

@@ -10,7 +10,7 @@ import re
 from pecia_core.formats.escaping import escaped
 from pecia_core.tables import table_rows
 
-_TABLE = re.compile(r"(?<!\\)<table(?=[\s>]).*?(?:</table\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+TABLE = re.compile(r"(?<!\\)<table(?=[\s>]).*?(?:</table\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 # A sign counts as mark-up only behind an even number of backslashes.
 _ACTIVE = re.compile(
     r"""(?<!\\)(\\*+)(
@@ -25,7 +25,7 @@ _ACTIVE = re.compile(
 
 def inert(markdown: str) -> str:
     """The same to read, nothing in it active. Made inert twice it is what it was after the first time."""
-    return _ACTIVE.sub(lambda found: _escaped(found[1], found[2]), _TABLE.sub(_piped, markdown))
+    return _ACTIVE.sub(lambda found: _escaped(found[1], found[2]), TABLE.sub(_piped, markdown))
 
 
 def table_markdown(html: str) -> str:
