@@ -133,17 +133,11 @@ class EngineSettings(BaseModel):
     )
     scripted_workers: int = Field(2, ge=1, description="Processes.")
     scripted_pages_per_worker: int = Field(1, ge=1, description="Pages a process reads side by side.")
-    scripted_script: str = Field(
-        "", description="What the scripted engine answers; empty = its default script."
-    )
+    scripted_script: str = Field("", description="What the scripted engine answers; empty = its own script.")
     cancel_grace_s: float = Field(
         1.0, gt=0, description="Seconds a cancelled page may take to stop before its process is replaced."
     )
-    exit_when_broken: bool = Field(
-        default=False,
-        description="End with status 3 when no engine could be loaded, for who watches processes: the last "
-        "line of the log says why. Else the process stays, to say why to whoever asks.",
-    )
+    exit_when_broken: bool = Field(default=False, description="End, with status 3, if no engine loads.")
     load_timeout_s: float = Field(
         900.0, gt=0, description="Seconds a model may take to load; a first start may fetch weights."
     )
