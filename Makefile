@@ -15,7 +15,7 @@ IN_IMAGES := $(filter-out ocr,$(notdir $(patsubst %/,%,$(dir $(wildcard services
 FOR_IMAGE := uv export -q --no-emit-workspace --no-default-groups --no-header
 TESTS := $(wildcard libs/*/tests services/*/tests) tests
 
-.PHONY: help up install torch lint type contracts pytest test test-images images fuzz quality bench-install bench-cpu bench-http bench-soak bench-jobs bench-gpu bench-handover bench-textlayer bench-scale sbom audit licences train-reader protos check-protos docs baseline lock clean
+.PHONY: help up install torch lint type contracts pytest test test-images images fuzz fuzz-files quality bench-install bench-cpu bench-http bench-soak bench-jobs bench-gpu bench-handover bench-textlayer bench-scale bench-walls sbom audit licences train-reader protos check-protos docs baseline lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ images: ## Build the container images: ONLY=ocr,ui TAG=1 REGISTRY=host/team BASE
 
 fuzz: install ## Properties tried for long, the seed said: ONLY=multipart,data-url,grammar,markup,jobs CASES=20000 SEED=7
 	$(BIN)/python scripts/fuzz.py $(call options,ONLY CASES SEED)
+	@[ -n "$(ONLY)" ] || $(MAKE) --no-print-directory fuzz-files
+
+fuzz-files: install ## Hostile and spoiled files, FILES of SEED, to what opens them; stopped, it goes on where it was
+	$(BIN)/python -m benchmarks.hostile --cases=$(or $(FILES),100000) $(call options,SEED) $(ARGS)
 
 ##@ Measure
 
@@ -96,6 +100,9 @@ bench-textlayer: install ## Which pages of the PDFs under DATA have a text layer
 
 bench-scale: bench-install ## 10 million pages a day and 1,000 GPUs on paper, dispatch simulated: benchmarks/results/scale.md
 	$(BIN)/python -m benchmarks.scale $(call options,ROUNDS SEED) $(ARGS)
+
+bench-walls: install ## What walls cost a page: benchmarks/results/walls.md; ARGS=--help teaches
+	$(BIN)/python -m benchmarks.walls $(DATA) $(call options,ROUNDS) $(ARGS)
 
 bench-install: install
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/bench.txt

@@ -109,7 +109,7 @@ def test_signals_reach_only_whom_one_has_started() -> None:
     done = inside(
         "(parent := os.getppid()) and Wall(FORKING).enter()",
         "child = os.fork()\n"
-        "if not child: signal.pause()\n"
+        "while not child: pass\n"
         "os.kill(child, signal.SIGKILL); os.write(1, b'%d ' % os.waitpid(child, 0)[1])\n"
         "try: os.kill(parent, 0)\n"
         "except PermissionError: os.write(1, b'refused')",

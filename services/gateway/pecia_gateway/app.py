@@ -125,7 +125,7 @@ def _middleware(settings: Settings, registry: CollectorRegistry) -> list[Middlew
         Middleware(
             BodyLimit,
             bounds=BodyBounds(settings.limits.max_body_bytes),
-            budget=BodyBudget(settings.limits.max_buffered_bytes),
+            budget=BodyBudget(settings.limits.max_buffered_bytes, settings.limits.tenant_buffered_bytes),
             respond=response_of,
             exceptions=_large_bodies(settings.jobs),
         ),

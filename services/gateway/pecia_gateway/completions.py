@@ -51,8 +51,7 @@ async def complete(request: Request, gateway: Gateway, surface: Surface) -> Resp
         ask = surface.understand(await read_json(request), gateway.settings.models.default_model)
         reader = visit.reader(ask.timeout_s)
         head = Head(f"{surface.id_prefix}-{uuid4().hex}", int(time()), ask.model, ask.warnings)
-        most = gateway.settings.limits.max_images
-        taking = take_in(ask, gateway.intake, most=most, deadline=reader.deadline)
+        taking = take_in(ask, gateway.intake, gateway.settings.limits, deadline=reader.deadline)
         pictures = await while_connected(request.receive, taking)
         if not ask.stream:
             choices, runs = await while_connected(request.receive, _choices(ask, reader, pictures))

@@ -1,7 +1,7 @@
 """The flow of the form routes: admit -> read the form -> each file's pages -> its lines."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 from fastapi import Request
@@ -13,6 +13,7 @@ from pecia_core.vocabulary import TaskType
 from pydantic import BaseModel
 
 from pecia_gateway.body import checked
+from pecia_gateway.budget import Budget
 from pecia_gateway.disconnection import while_connected
 from pecia_gateway.gateway import Gateway
 from pecia_gateway.intake import Form, Upload, UploadLimits, read_form
@@ -52,32 +53,48 @@ async def _options(fields: Mapping[str, str], gateway: Gateway) -> RecognizeOpti
 
 
 async def _answer(form: Form, options: RecognizeOptions, visit: Visit) -> BaseModel:
-    reader = visit.reader()
+    reader, budget = visit.reader(), Budget(visit.gateway.settings.limits)
+    for upload in form.uploads:
+        budget.take(upload, _FIELD)
     if len(form.uploads) == 1:
-        return await _read(form.uploads[0], options, reader, visit)
+        return await _read(form.uploads[0], options, _Reading(reader, budget, visit))
     results = await together(
-        (_result(index, upload, options, reader, visit) for index, upload in enumerate(form.uploads)),
+        (
+            _result(index, upload, options, _Reading(reader, budget, visit))
+            for index, upload in enumerate(form.uploads)
+        ),
         at_once=_FILES_AT_ONCE,
     )
     return OcrResults(results=results)
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Who reads the files of a form, and what they may cost together."""
+
+    reader: Reader
+    budget: Budget
+    visit: Visit
+
+
 async def _result(
-    index: int, upload: Upload, options: RecognizeOptions, reader: Reader, visit: Visit
+    index: int, upload: Upload, options: RecognizeOptions, reading: _Reading
 ) -> FileResult | FileProblem:
     try:
-        answer = await _read(upload, options, reader, visit)
+        answer = await _read(upload, options, reading)
     except PeciaError as error:
-        visit.note_reading()
+        reading.visit.note_reading()
         return FileProblem(filename=upload.filename, index=index, error=problem_of(error))
     return FileResult(filename=upload.filename, index=index, **answer.model_dump())
 
 
-async def _read(upload: Upload, options: RecognizeOptions, reader: Reader, visit: Visit) -> OcrResponse:
+async def _read(upload: Upload, options: RecognizeOptions, reading: _Reading) -> OcrResponse:
     began = perf_counter()
+    visit = reading.visit
     with blaming(_FIELD):
-        pages = await visit.gateway.intake.pages(upload, param=_FIELD)
-    read: list[Recognition] = await reader.read(
+        intake, take_pages = visit.gateway.intake, reading.budget.take_pages
+        pages = await intake.pages(upload, param=_FIELD, take_pages=take_pages)
+    read: list[Recognition] = await reading.reader.read(
         Picture(data, replace(options, page_index=index), _FIELD) for index, data in enumerate(pages)
     )
     for page in read:

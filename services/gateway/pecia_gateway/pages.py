@@ -1,7 +1,7 @@
 """The pages of a request: taken in, handed to the ocr service one a call, answers in page order."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -9,12 +9,15 @@ from typing import Any, TypeVar
 
 from pecia_core import errors
 from pecia_core.recognition import Delta, Event, Recognition, RecognizeOptions
+from pecia_core.upload import Upload
 from pecia_dispatch import Call, OcrClient
 
 from pecia_gateway.asks import Ask
+from pecia_gateway.budget import Budget
 from pecia_gateway.intake import Intake
 from pecia_gateway.messages import Source
 from pecia_gateway.rendering import json_text, page_marker
+from pecia_gateway.settings import LimitSettings
 
 _Result = TypeVar("_Result")
 # Pages of one request at once: one caller with many pages leaves room for others.
@@ -87,27 +90,36 @@ class Reader:
         return replace(self.call, timeout_s=min(self.call.timeout_s, left))
 
 
-async def take_in(ask: Ask, intake: Intake, *, most: int, deadline: float) -> list[Picture]:
+async def take_in(ask: Ask, intake: Intake, limits: LimitSettings, *, deadline: float) -> list[Picture]:
     """The pictures of a request, one a page.
+
+    What came with the request is counted before anything is fetched, what was fetched before anything is
+    drawn, and pages before the first of a file is.
 
     Args:
         ask: names them.
         intake: gets them.
-        most: pictures and PDFs in one request.
+        limits: of one request.
         deadline: monotonic seconds.
 
     Raises:
         PeciaError: naming the field at fault.
     """
+    most = limits.max_images
     if len(ask.sources) > most:
         raise errors.TooLarge(
             f"The request holds {len(ask.sources)} pictures; at most {most} are read at once.",
             code="request_too_large",
             param=ask.sources[most].param,
         )
+    budget = Budget(limits)
     try:
         async with asyncio.timeout(max(deadline - monotonic(), 0.0)):
-            files = await together(_pages(source, intake) for source in ask.sources)
+            uploads = await _arrived(ask.sources, intake, limits, budget)
+            files = await together(
+                _pages(source, upload, intake, budget)
+                for source, upload in zip(ask.sources, uploads, strict=True)
+            )
     except TimeoutError:
         raise errors.DeadlineExceeded("The time given was over before the pictures had arrived.") from None
     found = [(source, data) for source, pages in zip(ask.sources, files, strict=True) for data in pages]
@@ -115,6 +127,38 @@ async def take_in(ask: Ask, intake: Intake, *, most: int, deadline: float) -> li
         Picture(data, ask.options_for(source, index), source.param)
         for index, (source, data) in enumerate(found)
     ]
+
+
+async def _arrived(
+    sources: Sequence[Source], intake: Intake, limits: LimitSettings, budget: Budget
+) -> list[Upload]:
+    """The files, in order: first those that came with the request, then those that have to be fetched."""
+    arrived: dict[int, Upload] = {}
+    inline = [index for index, source in enumerate(sources) if source.url.lstrip()[:5].lower() == "data:"]
+    for index in inline:
+        arrived[index] = await _upload(sources[index], intake, budget)
+    elsewhere = [index for index in range(len(sources)) if index not in arrived]
+    clock = asyncio.timeout(limits.max_fetch_s)
+    try:
+        async with clock:
+            fetched = await together(_upload(sources[index], intake, budget) for index in elsewhere)
+    except TimeoutError:
+        if not clock.expired():
+            raise
+        raise errors.InvalidRequest(
+            f"The downloads of this request took longer than {limits.max_fetch_s:g} s together. Send the "
+            "pictures themselves, or fewer at once.",
+            code="failed_to_download_image",
+            param=sources[elsewhere[0]].param,
+        ) from None
+    arrived |= dict(zip(elsewhere, fetched, strict=True))
+    return [arrived[index] for index in range(len(sources))]
+
+
+async def _upload(source: Source, intake: Intake, budget: Budget) -> Upload:
+    upload = await intake.from_url(source.url, param=source.param)
+    budget.take(upload, source.param)
+    return upload
 
 
 async def together(jobs: Iterable[Coroutine[Any, Any, _Result]], *, at_once: int = _AT_ONCE) -> list[_Result]:
@@ -147,7 +191,6 @@ def blaming(param: str) -> Iterator[None]:
         raise
 
 
-async def _pages(source: Source, intake: Intake) -> list[bytes]:
-    upload = await intake.from_url(source.url, param=source.param)
+async def _pages(source: Source, upload: Upload, intake: Intake, budget: Budget) -> list[bytes]:
     with blaming(source.param):
-        return await intake.pages(upload, param=source.param)
+        return await intake.pages(upload, param=source.param, take_pages=budget.take_pages)

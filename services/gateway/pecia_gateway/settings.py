@@ -73,6 +73,30 @@ class LimitSettings(BaseModel):
         gt=0,
         description="MiB of all request bodies in the house together, so that a burst cannot fill memory.",
     )
+    tenant_buffered_mb: float = Field(
+        384.0,
+        gt=0,
+        description="The same of one tenant: a quarter of it is left to others, whatever one sends.",
+    )
+    max_request_mb: float = Field(
+        64.0,
+        gt=0,
+        description="MiB of all files of one request together, those behind URLs included.",
+    )
+    max_request_pixels: int = Field(
+        400_000_000,
+        gt=0,
+        description="Pixels of all pictures of one request together, by their headers: eight pages of a "
+        "large scanner fit, eight of the largest pictures do not.",
+    )
+    max_request_pages: int = Field(
+        32, ge=1, description="Pages of all files of one request together; more belong in jobs."
+    )
+    max_fetch_s: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds all downloads of one request may take together; each has its own bound beside.",
+    )
     max_images: int = Field(8, ge=1, description="Pictures in one request; more belong in jobs.")
     max_pdf_pages: int = Field(
         8, ge=1, description="Pages of a PDF or TIFF read within a request; longer ones belong in jobs."
@@ -88,6 +112,16 @@ class LimitSettings(BaseModel):
     def max_body_bytes(self) -> int:
         """Bytes of one request body."""
         return int(self.max_body_mb * _MIB)
+
+    @property
+    def max_request_bytes(self) -> int:
+        """Bytes of all files of one request."""
+        return int(self.max_request_mb * _MIB)
+
+    @property
+    def tenant_buffered_bytes(self) -> int:
+        """Bytes of all request bodies of one tenant."""
+        return int(self.tenant_buffered_mb * _MIB)
 
     @property
     def max_buffered_bytes(self) -> int:

@@ -16,9 +16,9 @@ from pecia_ocr.settings import LimitSettings
 
 @dataclass(slots=True)
 class _Held:
-    """What the admitted pages hold together. `promised` = pages whose lane does not know of them yet."""
+    """What the admitted pages hold, by tenant. `promised` = pages whose lane does not know of them yet."""
 
-    data_bytes: int = 0
+    data_bytes: Counter[str] = field(default_factory=Counter)
     promised: Counter[EngineName] = field(default_factory=Counter)
 
 
@@ -101,13 +101,20 @@ class Admission:
         Raises:
             Overloaded: the pictures in the house fill the memory set aside for them.
         """
-        if self._held.data_bytes + len(page.data) > self._limits.max_waiting_bytes:
+        held, count = self._held.data_bytes, len(page.data)
+        if held.total() + count > self._limits.max_waiting_bytes:
             raise Overloaded("The pictures being read fill the memory set aside for them.", retry_after=1)
-        self._held.data_bytes += len(page.data)
+        if held[page.tenant] + count > self._limits.tenant_waiting_bytes:
+            raise Overloaded(
+                "Your pictures that are being read fill the memory set aside for one tenant.", retry_after=1
+            )
+        held[page.tenant] += count
         try:
             yield
         finally:
-            self._held.data_bytes -= len(page.data)
+            held[page.tenant] -= count
+            if not held[page.tenant]:
+                del held[page.tenant]
 
     def _check_queue(self, lane: Lane, remaining_s: float) -> None:
         promised = self._held.promised[lane.name]

@@ -85,6 +85,11 @@ class LimitSettings(BaseModel):
         gt=0,
         description="Bytes of all admitted pictures together, so that a burst cannot fill memory.",
     )
+    tenant_waiting_bytes: int = Field(
+        384 * _MIB,
+        gt=0,
+        description="The same of one tenant: a quarter of it is left to others, whatever one sends.",
+    )
     decode_memory_mb: int = Field(
         3072,
         ge=256,

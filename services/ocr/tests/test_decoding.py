@@ -10,8 +10,8 @@ from io import BytesIO
 import numpy as np
 import pytest
 from pecia_core.errors import InvalidDocument, PeciaError, TooLarge, UnsupportedDocument
+from pecia_core.header import PictureHeader
 from pecia_ocr.decoding import decode, from_raw, sniff
-from pecia_ocr.decoding.header import PictureHeader
 from PIL import Image, ImageDraw
 
 SIZE = (40, 24)

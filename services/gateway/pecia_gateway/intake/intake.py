@@ -1,6 +1,7 @@
 """Takes in pictures and documents within the limits."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from pecia_core import tiff
@@ -38,8 +39,10 @@ class Intake:
             return data_url.decode(url, max_bytes=self._limits.max_upload_bytes, param=param)
         return await self._fetcher.fetch(url, param=param)
 
-    async def pages(self, upload: Upload, *, param: str) -> list[bytes]:
-        """One encoded picture a page.
+    async def pages(
+        self, upload: Upload, *, param: str, take_pages: Callable[[int, str], None] = lambda _, __: None
+    ) -> list[bytes]:
+        """One encoded picture a page; `take_pages` is told how many before one is drawn, and may refuse.
 
         Raises:
             PeciaError: empty, too large, of a kind pecia does not read, or with too many pages.
@@ -51,8 +54,13 @@ class Intake:
         kind = kind_of(upload, param=param)
         check_claim(upload, param=param)
         if kind == TIFF:
-            return self._parted(upload.data, param)
-        return await self._drawn(upload.data, param) if kind == PDF else [upload.data]
+            pages = self._parted(upload.data, param)
+            take_pages(len(pages), param)
+            return pages
+        if kind == PDF:
+            return await self._drawn(upload.data, param, take_pages)
+        take_pages(1, param)
+        return [upload.data]
 
     def _parted(self, data: bytes, param: str) -> list[bytes]:
         most = self._limits.max_pdf_pages
@@ -61,11 +69,12 @@ class Intake:
             raise _too_many(f"The TIFF has more than {most} pages", most, param)
         return pages
 
-    async def _drawn(self, data: bytes, param: str) -> list[bytes]:
+    async def _drawn(self, data: bytes, param: str, take_pages: Callable[[int, str], None]) -> list[bytes]:
         async with self._renderer.open(data) as document:
             count = document.page_count
             if count > self._limits.max_pdf_pages:
                 raise _too_many(f"The PDF has {count} pages", self._limits.max_pdf_pages, param)
+            take_pages(count, param)
             return [(await document.render(index, self._dpi)).jpeg for index in range(count)]
 
     async def page_count(self, path: Path, kind: str, password: str, most: int) -> int:

@@ -1,6 +1,7 @@
 """A limit on request bodies that holds while they are read, not after."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
@@ -16,23 +17,31 @@ _DISCONNECT: Message = {"type": "http.disconnect"}
 
 
 class BodyBudget:
-    """Bytes of request bodies in the house, all requests together."""
+    """Bytes of request bodies in the house: of all requests together, and of each tenant's."""
 
-    def __init__(self, capacity: int) -> None:
-        """Hold at most `capacity` bytes."""
+    def __init__(self, capacity: int, each: int | None = None) -> None:
+        """Hold at most `capacity` bytes, and `each` of one tenant; None = as many."""
         self._capacity = capacity
-        self.held = 0
+        self._each = capacity if each is None else each
+        self._held: Counter[str] = Counter()
 
-    def take(self, count: int) -> bool:
-        """Whether there was room for `count` more."""
-        if self.held + count > self._capacity:
+    @property
+    def held(self) -> int:
+        """Bytes now."""
+        return self._held.total()
+
+    def take(self, count: int, tenant: str = "") -> bool:
+        """Whether there was room for `count` more of this tenant."""
+        if self.held + count > self._capacity or self._held[tenant] + count > self._each:
             return False
-        self.held += count
+        self._held[tenant] += count
         return True
 
-    def give_back(self, count: int) -> None:
+    def give_back(self, count: int, tenant: str = "") -> None:
         """Make room again."""
-        self.held -= count
+        self._held[tenant] -= count
+        if not self._held[tenant]:
+            del self._held[tenant]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,7 @@ class BodyLimit:
         except ClientDisconnect:
             return  # nobody is left to answer, or the refusal was the answer
         finally:
-            self._budget.give_back(gate.held)
+            self._budget.give_back(gate.held, gate.tenant)
 
 
 class _Gate:
@@ -113,6 +122,7 @@ class _Gate:
         self._open = False  # a refusal is out, its end is not
         self.taken = 0
         self.held = 0  # of the budget
+        self.tenant = ""  # known once the application has asked who calls, which it does before it reads
         self.refused = False
         self.awaited = False  # the client waits for our leave before it sends the body
 
@@ -139,7 +149,9 @@ class _Gate:
         if self.taken + count > self._bounds.max_bytes:
             return await self.refuse(_too_large(self._bounds.max_bytes))
         if self._bounds.buffered:
-            if not self._budget.take(count):
+            if not self.held:
+                self.tenant = self._scope.get("state", {}).get("tenant", "")
+            if not self._budget.take(count, self.tenant):
                 return await self.refuse(
                     Overloaded("The requests being read fill the memory set aside for them.", retry_after=1)
                 )

@@ -6,9 +6,10 @@ which opens no `formats` but those that are read. `encoded` is what happens ther
 say to each other.
 """
 
+from pecia_core.header import PictureHeader, sniff
+
 from pecia_ocr.decoding.decoder import DecodeLimits, Decoder
 from pecia_ocr.decoding.encoded import Decoded, decode, decode_for_reading
-from pecia_ocr.decoding.header import PictureHeader, sniff
 from pecia_ocr.decoding.raw import from_raw
 
 __all__ = [

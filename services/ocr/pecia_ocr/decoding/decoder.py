@@ -11,11 +11,11 @@ from threading import Lock
 
 import numpy as np
 from pecia_core.errors import EngineFailed, InvalidDocument, TooLarge
+from pecia_core.header import PictureHeader, sniff
 from pecia_wall import Bearing
 
 from pecia_ocr.decoding.encoded import ENOUGH_PIXELS, Decoded
 from pecia_ocr.decoding.exchange import Answer, Ask, Outcome
-from pecia_ocr.decoding.header import PictureHeader, sniff
 from pecia_ocr.engines.base import CancelToken
 
 _PROGRAM = ("-I", "-m", "pecia_ocr.decoding.child")

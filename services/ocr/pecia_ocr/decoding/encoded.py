@@ -7,9 +7,9 @@ from io import BytesIO
 
 import numpy as np
 from pecia_core.errors import InvalidDocument, PeciaError, TooLarge
+from pecia_core.header import sniff
 from PIL import Image, ImageOps
 
-from pecia_ocr.decoding.header import sniff
 from pecia_ocr.engines.base import Pixels
 
 _BAND = 256  # rows copied at a time: Pillow needs a second copy of what it hands over

@@ -2,7 +2,6 @@
 
 import logging
 import platform
-import sys
 from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
@@ -14,10 +13,6 @@ from pecia_core.errors import Unavailable
 from pecia_ocr.engines.rapid.networks.base import Network
 
 log = logging.getLogger(__name__)
-
-# On import OpenVINO writes an identity into the home folder and reports to its makers, if it finds this
-# reporter. It goes without one, and the walls around this process forbid both.
-sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 _PACKAGE = "pecia_ocr.engines.rapid.networks"
 
