@@ -341,5 +341,5 @@ async def test_a_thousand_callers_over_few_pages() -> None:
         assert outcomes.count("cancelled") > 20
         await until(lambda: server.lanes[0].free_slots == 2 and not len(server.pipeline.flights))
         held = server.pipeline._admission._held
-        assert (held.data_bytes, held.promised.total()) == (0, 0)
+        assert (held.data_bytes.total(), held.promised.total()) == (0, 0)
         assert server.lanes[0].queue_length == server.lanes[0].running == 0
