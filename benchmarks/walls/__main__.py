@@ -137,7 +137,7 @@ def _report(
     drawn = "\n".join(f"| {name} | {_shown(values)} |" for name, values in pages.items())
     return f"""# What walls cost
 
-`make bench-walls DATA=<folder>`. A line has the middle of the rounds and, in brackets, the least and the most.
+`make bench-walls DATA=<folder>`. Middle of the rounds and, in brackets, the least and the most.
 
 | a receipt | ms on the clock | ms of the processor |
 |---|---|---|
@@ -150,7 +150,7 @@ the time it takes to read, and {of_cpu.shown(1)} % of the processor's. The goal 
 |---|---|
 {drawn}
 
-{rounds} rounds, interleaved. Load {load[0]:.1f} before and {load[1]:.1f} after, with other work on the machine.
+{rounds} rounds, interleaved. Load {load[0]:.1f} before, {load[1]:.1f} after: other work on the machine.
 Processor time of children is counted in steps of 10 ms.
 {machine.circumstances()}"""
 
