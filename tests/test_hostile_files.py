@@ -1,4 +1,4 @@
-"""Files that mean harm, 2,000 of them, against what opens files in the services; `make fuzz-files` has 100,000."""
+"""Files that mean harm, 2,000 of them, against what opens files here; `make fuzz-files` has 100,000."""
 
 import itertools
 
