@@ -8,6 +8,7 @@ from time import monotonic, perf_counter
 
 from fastapi import Request
 from pecia_core.errors import Cancelled, EngineFailed, PeciaError, PermissionDenied, Unauthenticated
+from pecia_core.keys import KeyRecord, Scope
 from pecia_core.recognition import Recognition, Started
 from pecia_core.telemetry import request_id
 from pecia_dispatch import Call
@@ -88,22 +89,36 @@ def identified(request: Request, gateway: Gateway) -> Caller:
     wanted = wanted_of(request)
     try:
         caller = gateway.authenticator.authenticate(request)
-        if caller.record is not None:
-            caller.record.require(*wanted)
+        _check_scope(caller, wanted)
     except (Unauthenticated, PermissionDenied) as error:
-        known = gateway.authenticator.find(request)
-        act = Act(
-            "key.refused",
-            outcome="refused",
-            tenant=known.tenant if known else "",
-            key=known.id if known else "",
-            source=source_of(request),
-            detail={"code": error.code, "why": known.ended(datetime.now(UTC)) if known else "not known"},
-        )
-        gateway.audit.record(act)
+        gateway.audit.record(_refusal(error, gateway.authenticator.find(request), request))
         raise
     gateway.uses.note(caller.key_id)
     return caller
+
+
+def _check_scope(caller: Caller, wanted: tuple[Scope, ...]) -> None:
+    if caller.record is not None:
+        caller.record.require(*wanted)
+    elif Scope.ADMIN in wanted:  # open to everybody is not open to deleting everything
+        raise PermissionDenied(
+            "Administration needs keys: set PECIA_AUTH__KEYS_FILE, and make a key with "
+            "`pecia keys create --scope admin`.",
+            code="missing_scope_admin",
+        )
+
+
+def _refusal(error: PeciaError, known: KeyRecord | None, request: Request) -> Act:
+    """`known` = whose key it is, where it is anybody's."""
+    why = known.ended(datetime.now(UTC)) if known else "not known"
+    return Act(
+        "key.refused",
+        outcome="refused",
+        tenant=known.tenant if known else "",
+        key=known.id if known else "",
+        source=source_of(request),
+        detail={"code": error.code, "why": why},
+    )
 
 
 def source_of(request: Request) -> str:

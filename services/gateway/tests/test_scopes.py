@@ -122,6 +122,21 @@ async def test_admin_routes_need_a_key_where_keys_are_on(
     assert ocr.forgotten == []
 
 
+async def test_without_keys_nobody_is_an_operator(start: Any, ocr: ScriptedOcr, tmp_path: Path) -> None:
+    """A page in some browser could otherwise delete everything on the machine of who opened it."""
+    async with start(ocr, audit={"file": str(tmp_path / "audit.jsonl")}) as gateway:
+        for method, address in (
+            ("GET", "/v1/keys"),
+            ("GET", "/v1/tenants/default"),
+            ("DELETE", "/v1/tenants/a"),
+        ):
+            answer = await gateway.client.request(method, address)
+            assert answer.status_code == 403
+            assert "PECIA_AUTH__KEYS_FILE" in answer.json()["detail"]
+    assert ocr.forgotten == []
+    assert (tmp_path / "audit.jsonl").read_text().count("missing_scope_admin") == 3
+
+
 async def test_keys_rotate_under_load(start: Any, ocr: ScriptedOcr, tmp_path: Path, chat: Any) -> None:
     """The new key is used as soon as it is there, and the former revoked: no call fails."""
     file = KeysFile(tmp_path / "keys.toml")
