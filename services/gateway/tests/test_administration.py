@@ -152,6 +152,9 @@ async def test_the_log_tells_who_did_what_and_nothing_of_documents(
         request_id = {"x-request-id": "the-request"}
         await client.delete(f"/v1/jobs/{job}", headers=bearer(doors.acme) | request_id)
         await client.delete(f"/v1/jobs/{job}", headers=bearer(doors.acme))
+        again = await made_by(gateway, doors.acme, pdf)
+        await client.post(f"/v1/jobs/{again}/cancel", headers=bearer(doors.acme))
+        await client.post(f"/v1/jobs/{again}/pages/1/rerun", headers=bearer(doors.acme))
         await client.get("/v1/webhooks/secrets", headers=bearer(doors.acme))
         await client.get("/v1/jobs", headers=bearer("pk_00000000_wrong"))
         await client.get("/v1/keys", headers=bearer(doors.acme))
@@ -163,6 +166,9 @@ async def test_the_log_tells_who_did_what_and_nothing_of_documents(
         ("job.created", "done", "acme"),
         ("job.cancelled", "done", "acme"),
         ("job.deleted", "done", "acme"),
+        ("job.created", "done", "acme"),
+        ("job.cancelled", "done", "acme"),
+        ("job.rerun", "done", "acme"),
         ("webhook.secrets_read", "done", "acme"),
         ("key.refused", "refused", ""),
         ("key.refused", "refused", "acme"),

@@ -30,7 +30,9 @@ async def list_deliveries(visit: TheVisit, job_id: JobId) -> DeliveryList:
 )
 async def replay_delivery(visit: TheVisit, job_id: JobId, delivery_id: DeliveryId) -> DeliveryView:
     """Send it again now, under the same id and with all its tries, whatever became of it before."""
-    return _view(await visit.gateway.desk.outside.replay(visit.caller.tenant, job_id, delivery_id))
+    record = await visit.gateway.desk.outside.replay(visit.caller.tenant, job_id, delivery_id)
+    visit.audit("job.delivery_replayed", job_id)
+    return _view(record)
 
 
 @router.get(

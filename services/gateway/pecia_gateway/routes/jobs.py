@@ -241,6 +241,7 @@ async def cancel_job(visit: TheVisit, job_id: JobId) -> JobView:
 async def resume_job(visit: TheVisit, job_id: JobId) -> JobView:
     """All pages that failed or were cancelled are read again; those that were read are kept."""
     job = await visit.gateway.desk.service.rerun(visit.caller.tenant, job_id)
+    visit.audit("job.rerun", job_id)
     return job_view(await standing_of(job, visit.gateway))
 
 
@@ -248,6 +249,7 @@ async def resume_job(visit: TheVisit, job_id: JobId) -> JobView:
 async def rerun_page(visit: TheVisit, job_id: JobId, number: PageNumber) -> JobView:
     """Whatever became of it before; the documents are put together anew afterwards."""
     job = await visit.gateway.desk.service.rerun(visit.caller.tenant, job_id, [number])
+    visit.audit("job.rerun", job_id)
     return job_view(await standing_of(job, visit.gateway))
 
 

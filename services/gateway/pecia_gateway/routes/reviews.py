@@ -3,10 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
+from pecia_identity.audit_log import Act
 
 from pecia_gateway.gateway import TheGateway
 from pecia_gateway.schemas.deliveries import Decided, Decision
 from pecia_gateway.schemas.problem import problems
+from pecia_gateway.visits import source_of
 
 router = APIRouter(tags=["Webhooks"])
 SIGNATURE = "x-buli2-signature"
@@ -39,6 +41,8 @@ async def take_decision(request: Request, gateway: TheGateway, review_id: Review
     """For the review service alone. Said twice it changes nothing; said otherwise later it is a 409."""
     decision = await gateway.desk.outside.callbacks.read(request, request.headers.get(SIGNATURE, ""))
     review = await gateway.desk.outside.callbacks.decide(review_id, decision)
+    act = Act("review.decided", tenant=review.tenant, target=review.id, source=source_of(request))
+    gateway.audit.record(act)
     return Decided(
         review_id=review.id, decision=decision.decision, decided_at=review.decided or review.created
     )
