@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pecia_operator.names import API_VERSION, KIND, MODEL_LABEL, RETRY_ANNOTATION
+from pecia_operator.names import API_VERSION, KIND, MODEL_LABEL, RETRY_ANNOTATION, object_name
 from pecia_operator.spec import ModelSpec, parse_spec
 
 Object = dict[str, Any]
@@ -36,7 +36,6 @@ class Model:
             "name": self.name,
             "uid": self.uid,
             "controller": True,
-            "blockOwnerDeletion": True,
         }
 
     def labels(self, component: str) -> dict[str, str]:
@@ -44,7 +43,7 @@ class Model:
         return {
             MODEL_LABEL: self.name,
             "app.kubernetes.io/name": "pecia",
-            "app.kubernetes.io/instance": self.name,
+            "app.kubernetes.io/instance": object_name(self.name),
             "app.kubernetes.io/component": component,
             "app.kubernetes.io/part-of": "pecia",
             "app.kubernetes.io/managed-by": "pecia-operator",
