@@ -56,11 +56,3 @@ def test_a_model_is_brought_up(yard: Yard, tmp_path: Path, cluster: Cluster) -> 
     until(lambda: cluster.status("receipts").get("readyReplicas") == 1, "its pod")
     assert container.stop(_STOP_S) < _STOP_S
     assert container.exit_code == 0, container.logs()
-
-
-def test_without_a_cluster_it_says_so(yard: Yard) -> None:
-    """It ends with a sentence, not with a stack of frames."""
-    container = yard.run("operator", "--memory=256m")
-    until(lambda: container.state()["State"]["Status"] == "exited", "its end", 120)
-    assert container.exit_code == 1
-    assert "Traceback" not in container.logs()
