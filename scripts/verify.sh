@@ -183,7 +183,8 @@ name_of_alb() {
         'jsonpath={range .items[*]}{.status.loadBalancer.ingress[0].hostname}{"\n"}{end}' 2>"$FOLDER/kubectl" | sort -u)
     if [ "$(grep -c . <<<"$names")" = 1 ] && [ -n "$names" ]; then
         NAME=$names
-        passed "the Ingresses share one name: $NAME"
+        passed "the Ingresses share one name"
+        printf '%-8s   %s\n' '' "$NAME"
     else
         failed "the Ingresses share one name" "they have: ${names//$'\n'/ }$(tail -1 "$FOLDER/kubectl"). The controller's log says why: kubectl -n kube-system logs deployment/aws-load-balancer-controller"
         return
