@@ -13,6 +13,7 @@ CASES = 2_000
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # a minute on a machine that does nothing else
 async def test_no_file_breaks_more_than_the_process_it_has_for_itself() -> None:
     """Bombs, lies, cut and spoiled files: read or refused, and nothing is left of them. The seed is above."""
     kitchen = Kitchen()
