@@ -28,7 +28,7 @@ def policy() -> str:
         "style-src": "'self' 'unsafe-inline'",  # Streamlit writes its styles while it runs
         "img-src": "'self' data: blob:",
         "font-src": "'self' data:",
-        "connect-src": "'self'",
+        "connect-src": "'self' data:",  # what a data URL holds comes from no server
         "worker-src": "'self' blob:",
         "frame-src": "'none'",
         "object-src": "'none'",
