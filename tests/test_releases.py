@@ -76,7 +76,7 @@ def test_no_licence_binds_callers(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     (tmp_path / "licences.toml").write_text('nowhere = "Apache-2.0"\n')
     done = ran("licences", str(tmp_path / "licences.toml"))
     assert done.returncode == 1
-    assert "torch says nothing of its licence" in done.stderr
+    assert "says nothing of its licence, or is not here: list it with a reason" in done.stderr
     assert "nowhere is explained, but is in no image" in done.stderr
 
     said = {

@@ -46,6 +46,7 @@ class Kitchen:
         self._renderer = PdfRenderer(1, _DRAWING)
         self._decoder = Decoder(_DECODING)
         self._files = _left()
+        self._others = set(_children())
         self.found = Found()
 
     async def feed(self, cases: Iterable[Case]) -> None:
@@ -90,9 +91,8 @@ class Kitchen:
         for name, data in (*pictures.seeds().items(), *documents.seeds().items()):
             assert await self._opened(data) in ("drawn", "decoded"), f"{name} is not read any more"
         # A process that waits for PDFs and one that waits for pictures; a document's ends when it is closed.
-        living = _children()
         for _ in range(100):
-            if len(living := _children()) <= 2:
+            if len(living := set(_children()) - self._others) <= 2:
                 break
             await asyncio.sleep(0.05)
         assert len(living) <= 2, f"processes are left: {living}"

@@ -4,6 +4,7 @@ import asyncio
 import os
 import tracemalloc
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -31,7 +32,17 @@ def thick_pdf(megabytes: int) -> bytes:
 
 
 def kept(pid: int) -> set[str]:
-    """Files that a process has open or mapped, our own documents among them."""
+    """Documents that a child, or the process it has for one of them, has open or mapped."""
+    with suppress(psutil.NoSuchProcess):
+        family = [pid, *(process.pid for process in psutil.Process(pid).children())]
+        return {name for each in family for name in kept_by(each)}
+    return set()
+
+
+def kept_by(pid: int) -> set[str]:
+    """Those of one process; none of one that is gone meanwhile."""
+    if not Path(f"/proc/{pid}").exists():
+        return set()
     mapped = {line.split(maxsplit=5)[-1] for line in Path(f"/proc/{pid}/maps").read_text().splitlines()}
     held = {str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()}
     return {name for name in mapped | held if "memfd:pdf" in name or name.endswith(".pdf")}

@@ -101,10 +101,11 @@ async def test_a_decision_about_something_else_is_not_found(database: Database, 
 
 
 async def test_a_database_from_before_gets_the_table(database: Database) -> None:
-    """The second step of the tables' history makes what the first one did not."""
+    """The later steps of the tables' history make what the first one did not."""
     async with database.write() as connection:
         await connection.execute(text("DROP TABLE review"))
         await connection.execute(text("DROP INDEX outbox_lost"))
+        await connection.execute(text("DROP TABLE key_use"))
         await connection.execute(text("UPDATE pecia_jobs_version SET version_num = '0001'"))
     await database.migrate()
     async with database.read() as connection:

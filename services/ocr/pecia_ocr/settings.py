@@ -106,9 +106,7 @@ class EngineSettings(BaseModel):
 
     rapid: bool = Field(default=True, description="Run the PP-OCR engine.")
     rapid_workers: int = Field(0, ge=0, description="Processes; 0 = one per usable core.")
-    rapid_threads: int = Field(
-        1, ge=1, description="Threads per process. One each is fastest for many pages."
-    )
+    rapid_threads: int = Field(1, ge=1, description="Threads of a process. One is fastest for many pages.")
     rapid_pages_per_worker: int = Field(
         2,
         ge=1,
@@ -133,9 +131,7 @@ class EngineSettings(BaseModel):
     tesseract: bool = Field(default=True, description="Run Tesseract where it is installed.")
     tesseract_workers: int = Field(1, ge=0, description="Processes.")
     tesseract_languages: tuple[str, ...] = Field(("ind", "eng"), description="Tesseract language packs.")
-    scripted: bool = Field(
-        default=False, description="Run the scripted engine: for tests and demonstrations."
-    )
+    scripted: bool = Field(default=False, description="Run the scripted engine, for tests.")
     scripted_workers: int = Field(2, ge=1, description="Processes.")
     scripted_pages_per_worker: int = Field(1, ge=1, description="Pages a process reads side by side.")
     scripted_script: str = Field("", description="What the scripted engine answers; empty = its own script.")

@@ -35,6 +35,8 @@ def wall_for(engine: EngineName, config: Mapping[str, object], places: Mapping[s
     if engine is EngineName.TESSERACT:
         rules += running(*filter(None, map(shutil.which, _TESSERACT)))
     if "url" in config:
+        # A profile of its own lies where whoever runs this has put it.
+        rules += reading(*(str(path) for path in [config.get("profile")] if str(path).endswith(".toml")))
         return Wall(ASKING, rules=tuple(rules), connects=True)
     if folder := config.get("folder"):
         # What computes on a GPU writes its kernels as it goes, and compiles them.
