@@ -91,10 +91,12 @@ class Kitchen:
         for name, data in (*pictures.seeds().items(), *documents.seeds().items()):
             assert await self._opened(data) in ("drawn", "decoded"), f"{name} is not read any more"
         # A process that waits for PDFs and one that waits for pictures; a document's ends when it is closed.
+        living = set(_children()) - self._others
         for _ in range(100):
-            if len(living := set(_children()) - self._others) <= 2:
+            if len(living) <= 2:
                 break
             await asyncio.sleep(0.05)
+            living = set(_children()) - self._others
         assert len(living) <= 2, f"processes are left: {living}"
         assert _left() <= self._files, f"files are left: {_left() - self._files}"
 
