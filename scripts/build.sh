@@ -32,13 +32,16 @@ tag=${tag:-$(version_of_images)}
 
 step "Tools" "1 s" "install docker (https://docs.docker.com/engine/install) or podman."
 tool=$(containers)
+format=()
+# Its other format knows no HEALTHCHECK.
+if [ "$(basename "$tool")" = podman ]; then format=(--format docker); fi
 for name in $names; do
     case $name in
     ocr-cuda) minutes="10 minutes" ;;
     *) minutes="2 minutes" ;;
     esac
     step "Image pecia/$name:$tag" "$minutes" "read the first error above; a download that broke off is tried again by the next run."
-    run "$tool" build --platform linux/amd64 --file "$(dockerfile_of "$name")" \
+    run "$tool" build --platform linux/amd64 --file "$(dockerfile_of "$name")" "${format[@]}" \
         --tag "pecia/$name:$tag" --tag "pecia/$name:latest" .
     run "$tool" image inspect --format '{{.Id}} {{.Size}} bytes' "pecia/$name:$tag"
 done
