@@ -25,6 +25,8 @@ _DIGITS = 10
 async def observe(cluster: Cluster, model: Model, settings: OperatorSettings, now: datetime) -> Observed:
     """Ask the API server, not a cache: what is decided next must not rest on something older than itself."""
     own = {MODEL_LABEL: model.name}
+    # Before its pods: a Deployment that is complete has pods that are ready, unless they have failed since.
+    deployment = await cluster.get(DEPLOYMENT, object_name(model.name))
     pods = await cluster.list(POD, own) or []
     records = await cluster.list(RECORD, own) or []
     scaled = await cluster.list(SCALED_OBJECT, own)
@@ -34,7 +36,7 @@ async def observe(cluster: Cluster, model: Model, settings: OperatorSettings, no
     return Observed(
         model=model,
         now=now,
-        deployment=await cluster.get(DEPLOYMENT, object_name(model.name)),
+        deployment=deployment,
         pods=[pod for pod in pods if pod["metadata"]["labels"].get(COMPONENT_LABEL) == READER],
         job=job,
         job_pods=[

@@ -97,8 +97,9 @@ def _troubled(failure: Failure | None) -> str:
 
 
 def _is_up_to_date(seen: Observed, plan: Plan) -> bool:
+    """Not as soon as the Deployment says so: it may have been read after the pods, which then tell less."""
     on_target = template_revision(seen.deployment) == plan.target.name and not plan.failed
-    return on_target and (is_complete(seen.deployment) or plan.active == plan.target.name or _is_idle(seen))
+    return on_target and (plan.active == plan.target.name or _is_idle(seen))
 
 
 def _is_idle(seen: Observed) -> bool:

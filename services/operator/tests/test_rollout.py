@@ -37,6 +37,16 @@ def test_a_first_revision_runs_and_becomes_active() -> None:
     assert status["endpoint"] == "dns:///ocrmodel-m.default.svc:50051"
 
 
+def test_ready_waits_for_the_pods_that_read() -> None:
+    """A Deployment that became complete after its pods were listed: the revision before is the active one."""
+    of = model(status={"activeRevision": "before"})
+    new = revision(of)
+    early = replace(seen(of, new, [pod(new, Outcome("loading"))]), deployment=rolled(of, new, 1))
+    decided, status = decide(early, new)
+    assert (decided.active, status["phase"], status["rollout"]) == ("before", "Loading", "InProgress")
+    assert said(status, "Ready") == ("False", "RollingOut")
+
+
 FAILURES = [
     (Outcome("no-image", "manifest unknown"), 300, "ImagePullFailed", True, "spec.imagePullSecrets"),
     (Outcome("no-image", "manifest unknown"), 30, "ImagePullFailed", False, "manifest unknown"),
