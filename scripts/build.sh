@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the images for linux/amd64, tags each with the project's version and with latest, and looks whether
-# they are there. Layers are kept: a second build of the same sources takes seconds.
+# Builds the images for linux/amd64, tags each with the project's version and with latest, and weighs them
+# (scripts/images.py, which has more to choose). A second build of the same sources takes seconds.
 #
 #   scripts/build.sh                      all: about 10 minutes, most of it ocr-cuda (an estimate)
 #   scripts/build.sh --only gateway,ocr
@@ -32,17 +32,13 @@ tag=${tag:-$(version_of_images)}
 
 step "Tools" "1 s" "install docker (https://docs.docker.com/engine/install) or podman."
 tool=$(containers)
-format=()
-# Its other format knows no HEALTHCHECK.
-if [ "$(basename "$tool")" = podman ]; then format=(--format docker); fi
 for name in $names; do
     case $name in
     ocr-cuda) minutes="10 minutes" ;;
     *) minutes="2 minutes" ;;
     esac
     step "Image pecia/$name:$tag" "$minutes" "read the first error above; a download that broke off is tried again by the next run."
-    run "$tool" build --platform linux/amd64 --file "$(dockerfile_of "$name")" "${format[@]}" \
-        --tag "pecia/$name:$tag" --tag "pecia/$name:latest" .
-    run "$tool" image inspect --format '{{.Id}} {{.Size}} bytes' "pecia/$name:$tag"
+    # Which says itself what it does.
+    python3 scripts/images.py --engine "$tool" --only "$name" --tag "$tag" --latest --platform linux/amd64 ${PRINT:+--print}
 done
 finished

@@ -50,7 +50,10 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     say("--engine", default="", help="docker or podman; without it the first of them that works")
     say("--source", default="", help="address of the sources, for the label")
     say("--flags", default="", help="more arguments for every build, such as --secret id=pip.conf,src=...")
+    say("--platform", default="", help="such as linux/amd64; without it that of this machine")
+    say("--latest", action="store_true", help="tag each image latest, too")
     say("--push", action="store_true", help="push each image when it is built")
+    say("--print", action="store_true", help="print every command and run none")
     asked = parser.parse_args(arguments)
     names = [image.name for image in listed()]
     unknown = [name for name in asked.only.split(",") if name and name not in names]
@@ -87,7 +90,11 @@ def working_engine(named: str) -> str:
 def build_command(engine: str, image: Image, asked: argparse.Namespace) -> list[str]:
     """The command that builds an image from the repository's root."""
     command = [engine, "build", "--file", image.dockerfile, "--tag", reference(image, asked)]
-    if engine == "podman":
+    if asked.latest:
+        command += ["--tag", reference(image, asked, "latest")]
+    if asked.platform:
+        command[2:2] = ["--platform", asked.platform]
+    if Path(engine).name == "podman":
         command += ["--format", "docker"]  # the other format knows no HEALTHCHECK
     labels = {"version": version(), "revision": revision(), "source": asked.source}
     command += [f"--label=org.opencontainers.image.{name}={value}" for name, value in labels.items() if value]
@@ -98,10 +105,10 @@ def build_command(engine: str, image: Image, asked: argparse.Namespace) -> list[
     return [*command, *shlex.split(asked.flags), "."]
 
 
-def reference(image: Image, asked: argparse.Namespace) -> str:
+def reference(image: Image, asked: argparse.Namespace, tag: str = "") -> str:
     """The image's whole name."""
     prefix = f"{asked.registry.rstrip('/')}/" if asked.registry else ""
-    return f"{prefix}pecia/{image.name}:{asked.tag}"
+    return f"{prefix}pecia/{image.name}:{tag or asked.tag}"
 
 
 def revision() -> str:
@@ -122,9 +129,21 @@ def size_mb(engine: str, name: str) -> int:
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) // _MB
 
 
+def show(asked: argparse.Namespace) -> int:
+    """The commands that would run, one a line."""
+    engine = asked.engine or "docker"
+    for image in chosen(asked.only):
+        print(" ", shlex.join(build_command(engine, image, asked)))
+        if asked.push:
+            print(" ", shlex.join([engine, "push", reference(image, asked)]))
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     """Build, weigh and perhaps push; gives the exit status."""
     asked = parsed(arguments)
+    if asked.print:
+        return show(asked)
     engine = working_engine(asked.engine)
     for image in chosen(asked.only):
         name = reference(image, asked)

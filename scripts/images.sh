@@ -1,14 +1,8 @@
 # shellcheck shell=bash
-# Sourced by the scripts about images: which there are, where each is built, of which version they are.
+# Sourced by the scripts about images: which there are, and of which version they are. scripts/images.py
+# builds them, from the same list.
 
-IMAGES=(gateway ui worker operator ocr ocr-cuda)
-
-dockerfile_of() {
-    case $1 in
-    ocr-cuda) echo services/ocr/Dockerfile.gpu ;;
-    *) echo "services/$1/Dockerfile" ;;
-    esac
-}
+mapfile -t IMAGES < <(sed -n 's/^\[\(.*\)\]$/\1/p' services/images.toml)
 
 # The project's version, which the chart's appVersion repeats.
 version_of_images() {
