@@ -76,7 +76,8 @@ def simulated(fleets: list[Fleet], seed: int) -> dict[Shape, dict[str, Waits]]:
 def _ways(shape: Shape, seed: int) -> dict[str, Waits]:
     return {
         "round robin": dispatch.round_robin(shape, seed),
-        "as pecia does": dispatch.least_outstanding(shape, seed),
+        "as pecia does": dispatch.as_pecia(shape, seed),
+        "fewest outstanding of all": dispatch.of_all(shape, seed),
         "two at random": dispatch.two_at_random(shape, seed),
         "credits, at their best": dispatch.credits_at_best(shape, seed),
     }

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import log, sqrt
 
-from benchmarks.scale.views import Dispatch, Mirror, RoundRobin, TwoAtRandom, View
+from benchmarks.scale.views import Dispatch, Mirror, OfAll, RoundRobin, TwoAtRandom, View
 from benchmarks.spread import percentile
 
 _DESCRIBE_S = 5.0
@@ -186,22 +186,32 @@ def round_robin(shape: Shape, seed: int) -> Waits:
     return Simulation(shape, seed).run(lambda _: RoundRobin(shape.pods, starts.randrange(shape.pods)))
 
 
-def least_outstanding(shape: Shape, seed: int) -> Waits:
-    """Each gateway asks the pod with the fewest of its own pages, as pecia does."""
+def as_pecia(shape: Shape, seed: int) -> Waits:
+    """Each gateway asks the pod with the fewest of its pages: of all if they are few, else of three drawn."""
     simulation = Simulation(shape, seed)
-    return simulation.run(lambda _: Mirror(shape.pods, simulation.clock))
+    return simulation.run(lambda gateway: Mirror(shape.pods, simulation.clock, _chance(seed, gateway)))
+
+
+def of_all(shape: Shape, seed: int) -> Waits:
+    """Each gateway asks the pod with the fewest of its own pages, of all."""
+    simulation = Simulation(shape, seed)
+    return simulation.run(lambda gateway: OfAll(shape.pods, simulation.clock, _chance(seed, gateway)))
 
 
 def two_at_random(shape: Shape, seed: int) -> Waits:
     """Each gateway compares two pods that chance gives it."""
-    simulation, chance = Simulation(shape, seed), random.Random(seed)
-    return simulation.run(lambda _: TwoAtRandom(shape.pods, simulation.clock, chance))
+    simulation = Simulation(shape, seed)
+    return simulation.run(lambda gateway: TwoAtRandom(shape.pods, simulation.clock, _chance(seed, gateway)))
 
 
 def real(shape: Shape, seed: int) -> Waits:
-    """The same by the gateway's own code."""
+    """As `as_pecia` by the gateway's own code."""
     simulation = Simulation(shape, seed)
-    return simulation.run(lambda _: Dispatch(shape.pods, simulation.clock))
+    return simulation.run(lambda gateway: Dispatch(shape.pods, simulation.clock, _chance(seed, gateway)))
+
+
+def _chance(seed: int, gateway: int) -> random.Random:
+    return random.Random(f"{seed} {gateway}")
 
 
 def credits_at_best(shape: Shape, seed: int) -> Waits:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from dataclasses import dataclass
+from random import Random
 
 import asyncpg
 import grpc
@@ -66,7 +67,7 @@ def measure(rounds: int, pods: tuple[int, ...], calls: int, seconds: float) -> M
 
 
 def _choosing_ms(pods: int) -> float:
-    view = Dispatch(pods, time.monotonic)
+    view = Dispatch(pods, time.monotonic, Random(0))
     view.described([8] * pods, [0] * pods)
     times = max(20, 20_000 // pods)
     began = time.process_time()

@@ -104,10 +104,9 @@ def _waits(found: Mapping[Shape, Mapping[str, Waits]]) -> str:
     head = ["pods x slots", "clients", "busy", "way to choose", "p50 s", "p99 s", "refused", "pages"]
     return (
         "## Waiting for a slot\n\nSimulated, one seed; a page in an L4 takes 29 s (64 at once), in a pod of "
-        "CPUs 7.4 s. `as pecia does` is the gateway's own order of preference; `the code itself` is "
-        "`Pods.choose` driven by the simulation, and has to give the same.\n\n"
-        + _table(head, rows)
-        + "\n![waits](scale.png)\n"
+        "CPUs 7.4 s. `as pecia does`: the gateway's own order of preference, of all pods up to 64, of three "
+        "drawn beyond; `the code itself` is `Pods.choose` driven by the simulation, and has to give the "
+        "same.\n\n" + _table(head, rows) + "\n![waits](scale.png)\n"
     )
 
 

@@ -12,6 +12,7 @@ import grpc
 import numpy as np
 from pecia.ocr.v1 import ocr_pb2
 from pecia_dispatch.addresses import Address
+from pecia_dispatch.choosing import FEW
 from pecia_dispatch.pod import Clock, Pod
 from pecia_dispatch.pods import Pods
 from pecia_dispatch.settings import OcrSettings
@@ -19,8 +20,9 @@ from pecia_dispatch.settings import OcrSettings
 # Of one pod, or of all of them.
 Numbers = Any
 _MODEL = "deepseek-ocr"
-# As in pecia_dispatch.pod: seconds a refusal is remembered.
+# As in pecia_dispatch.pod and pecia_dispatch.choosing: seconds a refusal is remembered, pods drawn, compared.
 _FULL_S = 1.0
+_DRAWN, _COMPARED = 16, 3
 # One number in place of the tuple that Pod.preference compares: each place is wider than what stands below it
 # (times to 1,000 s, 100 waiting, 100 free), and microseconds still count beside the largest.
 _FULL, _OUTSTANDING, _FREE, _QUEUE = 1e10, 1e7, 1e5, 1e3
@@ -51,19 +53,20 @@ class _Found(Pods):
     def place(self, pods: Sequence[Pod]) -> None:
         """These are there."""
         self._pods = {pod.address: pod for pod in pods}
+        self._listed = tuple(pods)
 
 
 class Dispatch:
     """The gateway's own code: `pecia_dispatch.pods.Pods.choose` over `pecia_dispatch.pod.Pod`."""
 
-    def __init__(self, pods: int, clock: Clock) -> None:
+    def __init__(self, pods: int, clock: Clock, chance: Random) -> None:
         """All are ready, and nobody has been asked."""
         unused = cast("grpc.aio.Channel", _NoChannel())
         places = [Address(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", 50051, "ocr") for n in range(pods)]
         self._pods = [Pod(place, unused, clock) for place in places]
         self._index = {pod.address: number for number, pod in enumerate(self._pods)}
         self._entered: list[list[AbstractContextManager[None]]] = [[] for _ in range(pods)]
-        self._found = _Found(OcrSettings(), clock=clock)
+        self._found = _Found(OcrSettings(), clock=clock, chance=chance)
         self._found.place(self._pods)
         self._clock = clock
         self._engine = ocr_pb2.EngineDescription(
@@ -106,9 +109,11 @@ class Dispatch:
 class Mirror:
     """Chooses as `Dispatch` does, thirty times as fast with a thousand pods; a test compares them."""
 
-    def __init__(self, pods: int, clock: Clock) -> None:
+    def __init__(self, pods: int, clock: Clock, chance: Random) -> None:
         """All are ready, and nobody has been asked."""
+        self._pods = pods
         self._clock = clock
+        self._chance = chance
         self._outstanding = np.zeros(pods)
         self._free = np.zeros(pods)
         self._queue = np.zeros(pods)
@@ -117,13 +122,19 @@ class Mirror:
         self._key = np.zeros(pods)
 
     def choose(self, tried: Collection[int]) -> int | None:
-        """The least key; who was full is looked at again."""
+        """The least key, of all or of three drawn; who was full is looked at again."""
         now = self._clock()
         for over in np.flatnonzero((self._full >= 0) & (self._full <= now)):
             self._full[over] = -1.0
             self._rate(int(over))
-        if not tried:
-            return int(self._key.argmin())
+        if self._pods > FEW:
+            drawn = self._chance.sample(range(self._pods), _DRAWN)
+            fit = [pod for pod in drawn if pod not in tried and self._full[pod] <= now]
+            if len(fit) >= _COMPARED:
+                return min(fit[:_COMPARED], key=lambda pod: float(self._key[pod]))
+        return self._of_all(tried, now)
+
+    def _of_all(self, tried: Collection[int], now: float) -> int | None:
         left = self._key.copy()
         left[list(tried)] = np.inf
         pod = int(left.argmin())
@@ -166,14 +177,16 @@ class Mirror:
         self._key[pod] = rated + self._picked[pod]
 
 
+class OfAll(Mirror):
+    """What pecia does not do: compare all pods, however many."""
+
+    def choose(self, tried: Collection[int]) -> int | None:
+        """The least key of all."""
+        return self._of_all(tried, self._clock())
+
+
 class TwoAtRandom(Mirror):
     """What pecia does not do: two pods by chance, and the better of them as `Mirror` compares."""
-
-    def __init__(self, pods: int, clock: Clock, chance: Random) -> None:
-        """As Mirror."""
-        super().__init__(pods, clock)
-        self._pods = pods
-        self._chance = chance
 
     def choose(self, tried: Collection[int]) -> int | None:
         """Three rounds at most."""

@@ -107,6 +107,10 @@ class Pod:
             for engine in engines
         )
 
+    def fits(self, model: str) -> bool:
+        """Whether nothing speaks against giving it a page for this model now."""
+        return self.reachable and not self.full and not self.draining and self.offers(model, ready=True)
+
     def preference(self) -> tuple[bool, bool, bool, int, int, int, float]:
         """Smaller is better: there, staying, with room, least outstanding, most free, shortest queue."""
         return (

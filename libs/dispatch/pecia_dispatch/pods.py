@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Collection
 from dataclasses import replace
+from random import Random
 
 import grpc
 from pecia.ocr.v1 import ocr_pb2
@@ -14,6 +15,7 @@ from pecia_identity.watched import Watched
 from pecia_dispatch.addresses import Address, Lookup, look_up, parse_target, resolve
 from pecia_dispatch.call import Call
 from pecia_dispatch.channel import open_channel, paper_files
+from pecia_dispatch.choosing import choose
 from pecia_dispatch.credentials import Credentials
 from pecia_dispatch.fleet import Fleet
 from pecia_dispatch.merging import merged
@@ -35,9 +37,13 @@ class Pods:
     """The pods behind the target."""
 
     def __init__(
-        self, settings: OcrSettings, lookup: Lookup = look_up, clock: Clock = time.monotonic
+        self,
+        settings: OcrSettings,
+        lookup: Lookup = look_up,
+        clock: Clock = time.monotonic,
+        chance: Random | None = None,
     ) -> None:
-        """Look for nobody yet.
+        """Look for nobody yet. `chance` draws pods where there are many.
 
         Raises:
             ValueError: the target is no name:port, or a file holds no certificate or key.
@@ -47,11 +53,13 @@ class Pods:
         self._endpoints = parse_target(settings.target)
         self._lookup = lookup
         self._clock = clock
+        self._chance = chance or Random()  # noqa: S311 - nothing secret
         files = paper_files(settings.tls)
         self._papers = Watched("certificates of the calls to the ocr service", files.there, files.read, 0.0)
         self._shown = self._papers.now()
         self._signer = Signer(settings.assertion)
         self._pods: dict[Address, Pod] = {}
+        self._listed: tuple[Pod, ...] = ()  # the same, to draw from
         self._retired: list[Pod] = []
         self._fleet = Fleet()
         self._described_at = float("-inf")
@@ -70,11 +78,11 @@ class Pods:
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch(), name="pods of the ocr service")
         await self._resolved.wait()
-        return tuple(self._pods.values())
+        return self.now()
 
     def now(self) -> tuple[Pod, ...]:
         """The pods known at this moment."""
-        return tuple(self._pods.values())
+        return self._listed
 
     def look_again(self) -> None:
         """Something is wrong with what is known."""
@@ -82,11 +90,7 @@ class Pods:
 
     def choose(self, model: str, tried: Collection[Pod]) -> Pod | None:
         """The best pod for a model among those not tried yet."""
-        left = [pod for pod in self._pods.values() if pod not in tried]
-        able = [pod for pod in left if pod.offers(model, ready=True)] or [
-            pod for pod in left if pod.offers(model, ready=False)
-        ]
-        return min(able or left, key=Pod.preference, default=None)
+        return choose(self.now(), model, tried, self._chance)
 
     async def fleet(self) -> Fleet:
         """What all pods offer together, at most a second old."""
@@ -140,6 +144,7 @@ class Pods:
             self._retired.append(self._pods.pop(address))
         for address in addresses - self._pods.keys():
             self._pods[address] = self._pod(address)
+        self._listed = tuple(self._pods.values())
 
     def _pod(self, address: Address) -> Pod:
         return Pod(address, open_channel(address, self._settings, self._shown), self._clock)
@@ -153,6 +158,7 @@ class Pods:
             self._retired.append(former)
             self._pods[address] = self._pod(address)
             self._pods[address].follow(former)
+        self._listed = tuple(self._pods.values())
 
     async def _close_retired(self) -> None:
         """A pod that left the name finishes what it has: its calls must not be cut off."""
