@@ -150,6 +150,14 @@ _SENTENCES = {
         "The page of a job has not been read yet, or could not be.",
         "See its `status`; wait, or read it again.",
     ),
+    "job_page_not_drawable": (
+        "The page of a document is broken, takes too long to draw, or is too large to be shown.",
+        "Look at its text; the document's own program may show it.",
+    ),
+    "document_gone": (
+        "The document of a job was deleted, or its password is forgotten.",
+        "Make a new job of it.",
+    ),
     "job_finished": (
         "The job has ended, or there is nothing to do for what was asked.",
         "See its `status`.",

@@ -108,8 +108,8 @@ async def test_real_pictures_are_read(jobs: Stage, receipt: bytes) -> None:
 HOSTILE = {
     "empty.pdf": (hostile.empty(), {}, "invalid_pdf"),
     "truncated.pdf": (hostile.truncated(40), {}, ""),
-    "locked.pdf": (hostile.locked(2, b"open sesame"), {}, "pdf_encrypted"),
-    "wrong.pdf": (hostile.locked(2, b"open sesame"), {"password": "wrong"}, "pdf_encrypted"),
+    "locked.pdf": (hostile.locked(2, "open sesame"), {}, "pdf_encrypted"),
+    "wrong.pdf": (hostile.locked(2, "open sesame"), {"password": "wrong"}, "pdf_encrypted"),
     "bomb.pdf": (hostile.bomb_between(), {}, ""),
     "huge.pdf": (document(10_001), {}, "pdf_too_many_pages"),
     "noise.pdf": (b"%PDF-1.4\n" + bytes(range(256)) * 40, {}, "invalid_pdf"),
@@ -136,7 +136,7 @@ async def test_bad_documents_and_the_next_job(jobs: Stage) -> None:
     for name, (_, _, code) in HOSTILE.items():
         assert code in refusals.get(name, ""), name
     job = await jobs.caller.send(
-        "locked-again.pdf", hostile.locked(2, b"open sesame"), PLAIN | {"password": "open sesame"}
+        "locked-again.pdf", hostile.locked(2, "open sesame"), PLAIN | {"password": "open sesame"}
     )
     assert await jobs.caller.watch(job) == "done"
     job = await jobs.caller.send("next.pdf", document(3), PLAIN)

@@ -19,6 +19,7 @@ import httpx
 import pytest
 from pecia_client.testing import Asked as ClientAsked
 from pecia_client.testing.jobs import ScriptedJobs
+from pecia_core.sample_pdf import long_pdf, prose
 from pecia_ui.palette import CONFIDENT
 from pecia_ui.testing.gateway import Answer, Asked, StandIn, page, reading, stand_in
 from pecia_ui.views import head
@@ -123,6 +124,12 @@ def blue_pixels(screenshot: bytes) -> int:
     with Image.open(BytesIO(screenshot)) as picture:
         pixels: Any = picture.convert("RGB").get_flattened_data()
     return sum(all(abs(a - b) < 24 for a, b in zip(pixel, wanted, strict=True)) for pixel in pixels)
+
+
+def dark_pixels(screenshot: bytes) -> int:
+    """How many pixels are ink."""
+    with Image.open(BytesIO(screenshot)) as picture:
+        return sum(picture.convert("L").histogram()[:90])
 
 
 async def downloaded(tab: Page, button: str) -> tuple[str, str]:
@@ -301,3 +308,40 @@ async def test_the_history_opens_and_deletes(jobs: ScriptedJobs, slow_url: str, 
     await tab.get_by_role("button", name="Yes, delete this job").click()
     await expect(tab.get_by_text("There are no jobs yet.")).to_be_visible()
     assert jobs.jobs == {}
+
+
+MODES = ("Quick Process", "Manual Control", "Job History")
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_page_of_a_pdf_stands_beside_its_text(
+    real_url: str, stack: Any, tab: Page, mode: str
+) -> None:
+    """On the real services, in every mode: to the left as it looks, with boxes, to the right what it says.
+
+    The boxes can be taken away, and the next page is another picture.
+    """
+    files = {"file": ("letter.pdf", long_pdf([prose(), prose(top=200)]))}
+    async with httpx.AsyncClient(base_url=stack.url, timeout=60) as client:
+        job_id = (await client.post("/v1/jobs", files=files)).json()["job_id"]
+    word = mode.partition(" ")[0].lower() if mode != MODES[-1] else "history"
+    await tab.goto(f"{real_url}?mode={word}&job={job_id}")
+    await expect(tab.get_by_text("Processing complete!")).to_be_visible()
+    seen = tab.get_by_role("img", name="Page 1 with boxes around 4 lines of text")
+    await expect(seen).to_be_visible()
+    area = tab.get_by_role("textbox", name="Recognised text")
+    await expect(area).to_have_value(re.compile("Rapat tahunan"))
+    picture, text = await seen.bounding_box(), await area.bounding_box()
+    assert picture is not None
+    assert text is not None
+    assert picture["x"] + picture["width"] <= text["x"]
+    with_boxes = await seen.screenshot()
+    assert blue_pixels(with_boxes) > 500
+    assert dark_pixels(with_boxes) > 100
+    await tab.get_by_text("Boxes", exact=True).click()
+    plain = tab.get_by_role("img", name="Page 1", exact=True)
+    await expect(plain).to_be_visible()
+    assert blue_pixels(await plain.screenshot()) < 100
+    await tab.get_by_role("spinbutton", name="Page").fill("2")
+    await tab.get_by_role("spinbutton", name="Page").press("Enter")
+    await expect(tab.get_by_role("img", name="Page 2", exact=True)).to_be_visible()

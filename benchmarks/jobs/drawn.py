@@ -2,7 +2,7 @@
 
 import io
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from PIL import Image
 
@@ -12,25 +12,13 @@ _BAR = _SIDE / _BITS
 _HALF = 128
 
 
-def _open(_number: int, stream: bytes) -> bytes:
-    return stream
-
-
 def document(pages: int) -> bytes:
     """A PDF of pages of an inch square; page n shows n in bars, the highest bit left, black = one."""
     return pdf(content_of(number) for number in range(1, pages + 1))
 
 
-def pdf(
-    contents: Iterable[bytes], seal: Callable[[int, bytes], bytes] = _open, trailer: bytes = b""
-) -> bytes:
-    """A PDF with one page for each stream of drawing commands.
-
-    Args:
-        contents: what is drawn.
-        seal: encrypts the stream of an object, by its number.
-        trailer: more entries of the trailer.
-    """
+def pdf(contents: Iterable[bytes]) -> bytes:
+    """A PDF with one page for each stream of drawing commands."""
     objects: list[bytes] = [b"<< /Type /Catalog /Pages 2 0 R >>", b""]
     kids = []
     box = b"[0 0 %d %d]" % (_SIDE, _SIDE)
@@ -39,12 +27,12 @@ def pdf(
         number = len(objects) + 2
         page = b"<< /Type /Page /Parent 2 0 R /Resources << >> /MediaBox %s /Contents %d 0 R >>"
         objects.append(page % (box, number))
-        packed = seal(number, zlib.compress(content))
+        packed = zlib.compress(content)
         head = b"<< /Length %d /Filter /FlateDecode >>" % len(packed)
         objects.append(head + b"\nstream\n" + packed + b"\nendstream")
     references = b" ".join(b"%d 0 R" % kid for kid in kids)
     objects[1] = b"<< /Type /Pages /Kids [%s] /Count %d >>" % (references, len(kids))
-    return _file(objects, trailer)
+    return _file(objects)
 
 
 def number_of(picture: bytes) -> int:
@@ -71,7 +59,7 @@ def content_of(number: int) -> bytes:
     return " ".join(["0 g", *bars]).encode()
 
 
-def _file(objects: list[bytes], trailer: bytes) -> bytes:
+def _file(objects: list[bytes]) -> bytes:
     out = io.BytesIO()
     out.write(b"%PDF-1.4\n")
     places = []
@@ -81,6 +69,6 @@ def _file(objects: list[bytes], trailer: bytes) -> bytes:
     begin = out.tell()
     out.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1))
     out.writelines(b"%010d 00000 n \n" % place for place in places)
-    out.write(b"trailer << /Size %d /Root 1 0 R %s >>\n" % (len(objects) + 1, trailer))
+    out.write(b"trailer << /Size %d /Root 1 0 R >>\n" % (len(objects) + 1))
     out.write(b"startxref\n%d\n%%%%EOF\n" % begin)
     return out.getvalue()

@@ -43,6 +43,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"worker": {"autoscaling": {"kind": "keda"}}}, "but worker.autoscaling.kind is keda. Set it to none"),
     ({"jobs": {"blobsUrl": "s3://bucket"}}, "belong to jobs.store=external"),
     ({"jobs": {"store": "external"}}, "jobs.store=external needs a database: put DATABASE_URL"),
+    (
+        {**EXTERNAL, "gateway": {"autoscaling": {"kind": "hpa", "maxReplicas": 20}}},
+        "may open 121 connections to the database during an upgrade, and jobs.database.maxConnections leaves",
+    ),
+    (
+        {"jobs": {**EXTERNAL["jobs"], "database": {"poolSize": 22}}, "secrets": EXTERNAL["secrets"]},
+        "may open 94 connections",
+    ),
     # engines
     ({"ocr": {"engines": []}}, "Nothing would read a page"),
     (engine(engines=["deepseek"], weightsClaim="w"), "runs deepseek without a GPU"),

@@ -9,6 +9,7 @@ from pecia_jobs.database import Database
 from pecia_jobs.leases import Leases
 from pecia_jobs.store import Store
 from pecia_jobs.testing import NoPostgres, PostgresServer, postgres, result_of, sample_job
+from pecia_operator.desired.scaling import PAGES_QUERY
 
 from tests.chart.rendering import rendered
 
@@ -28,6 +29,11 @@ def query() -> str:
     asked = {one["spec"]["triggers"][0]["metadata"]["query"] for one in rendered("eks").of("ScaledObject")}
     (only,) = asked
     return str(only)
+
+
+def test_the_operator_asks_the_same() -> None:
+    """Models that it scales, and engines and workers that the chart does, see one number."""
+    assert query() == PAGES_QUERY
 
 
 async def test_pages_count_while_they_wait_and_while_they_are_read(server: PostgresServer) -> None:

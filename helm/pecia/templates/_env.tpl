@@ -32,6 +32,8 @@ PECIA_JOBS__MAX_AGE_HOURS: {{ $jobs.maxAgeHours }}
 PECIA_DATABASE__URL: sqlite:////data/jobs.sqlite3
 PECIA_BLOBS__URL: /data/blobs
 {{- else }}
+PECIA_DATABASE__POOL_SIZE: {{ $jobs.database.poolSize | int64 }}
+PECIA_DATABASE__POOLED: {{ $jobs.database.pooled }}
 PECIA_BLOBS__REGION: {{ $jobs.blobsRegion | quote }}
 {{- with $jobs.blobsUrl }}
 PECIA_BLOBS__URL: {{ . | quote }}
@@ -66,6 +68,9 @@ PECIA_WORKER__DRAIN_S: {{ include "pecia.drainSeconds" . }}
 PECIA_WORKER__MAX_CONCURRENCY: {{ .Values.worker.maxConcurrency | int64 }}
 PECIA_RENDER__WORKERS: {{ .Values.worker.renderWorkers | int64 }}
 PECIA_INTAKE__ENABLED: {{ and .Values.worker.intake (ne (include "pecia.backendSecret" .) "") }}
+{{- if include "pecia.hasExternalJobs" . }}
+PECIA_DOCUMENTS__POOLED: {{ .Values.jobs.database.pooled }}
+{{- end }}
 {{ include "pecia.env.caller" . }}
 {{ include "pecia.env.jobs" . }}
 {{- end -}}

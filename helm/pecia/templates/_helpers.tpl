@@ -121,7 +121,17 @@ labels:
 {{- toJson $engines -}}
 {{- end -}}
 
-{{/* The rows that wait or are being read, for KEDA. */}}
+{{/* Connections to the database at most: of each pod there may be, and of one more of a kind while they are
+     replaced. The intake has some of its own, one more than the two documents it fetches at once. */}}
+{{- define "pecia.databaseConnections" -}}
+{{- $gateway := .Values.gateway -}}
+{{- $worker := .Values.worker -}}
+{{- $gateways := add 1 (ternary $gateway.replicas $gateway.autoscaling.maxReplicas (eq $gateway.autoscaling.kind "none")) -}}
+{{- $workers := add 1 (ternary $worker.replicas $worker.autoscaling.maxReplicas (eq $worker.autoscaling.kind "none")) -}}
+{{- add (mul (add $gateways $workers) .Values.jobs.database.poolSize) (mul $workers (ternary 3 0 $worker.intake)) -}}
+{{- end -}}
+
+{{/* The rows that wait or are being read, for KEDA. The operator asks in the same words (a test sees to it). */}}
 {{- define "pecia.pagesQuery" -}}
 SELECT (SELECT count(*) FROM (SELECT 1 FROM pecia.page_ready LIMIT 100000) AS ready) + (SELECT count(*) FROM pecia.page WHERE due IS NOT NULL)
 {{- end -}}

@@ -53,6 +53,12 @@ jobs.blobsUrl and jobs.webhookKeysSecret belong to jobs.store=external; with loc
 {{- if and (include "pecia.hasExternalJobs" .) (not (include "pecia.backendSecret" .)) }}
 jobs.store=external needs a database: put DATABASE_URL (postgresql://...) into a Secret and name it in secrets.existingSecret, or set secrets.externalSecrets.enabled.
 {{- end -}}
+{{- $database := .Values.jobs.database -}}
+{{- $wanted := int (include "pecia.databaseConnections" .) -}}
+{{- $room := sub (int $database.maxConnections) 10 -}}
+{{- if and (include "pecia.hasExternalJobs" .) (gt (int $database.maxConnections) 0) (gt $wanted (int $room)) }}
+Gateways and workers may open {{ $wanted }} connections to the database during an upgrade, and jobs.database.maxConnections leaves {{ $room }}. Raise max_connections there and here, lower jobs.database.poolSize or the most pods, or put a pooler between.
+{{- end -}}
 {{- end -}}
 
 {{- define "pecia.validate.engines" -}}

@@ -52,6 +52,8 @@ _NEXT_STEPS: dict[str, str] = {
     "not_found": "`pecia jobs list` shows your jobs; another key's jobs are not shown.",
     "job_not_completed": "`pecia jobs watch` waits for it; `pecia jobs get --partial` gives what is done.",
     "job_page_not_ready": "`pecia jobs watch` shows which pages are done.",
+    "job_page_not_drawable": "`pecia jobs get --page` gives its text, where it could be read.",
+    "document_gone": "`pecia jobs submit` makes a new job of it.",
     "job_finished": "`pecia jobs status` shows how it ended.",
     "idempotency_conflict": "Give another --idempotency-key, or none.",
     "job_limit_reached": "`pecia jobs delete` makes room: delete a job that ended.",

@@ -204,6 +204,18 @@ def test_get_writes_what_is_there(jobs: ScriptedJobs, tmp_path: Path) -> None:
     assert (tmp_path / "out.txt").read_text() == "One\n\nTwo"
 
 
+def test_picture_writes_a_page_as_it_looks(jobs: ScriptedJobs, tmp_path: Path) -> None:
+    """Into a file, or to whatever takes it; what cannot be had ends with 1 and says why."""
+    job_id, target = jobs.add(pages=2), tmp_path / "page.png"
+    assert pecia("picture", job_id, "--page", 1, "--output", target).exit_code == 0
+    assert target.read_bytes() == jobs.picture
+    assert pecia("picture", job_id, "-p", 2, "--dpi", 72).stdout_bytes == jobs.picture
+    refused = pecia("picture", job_id, "-p", 3, "-o", tmp_path / "none.png")
+    assert refused.exit_code == 1
+    assert "There is no such page." in refused.stderr
+    assert not (tmp_path / "none.png").exists()
+
+
 def test_list_shows_whole_ids(jobs: ScriptedJobs) -> None:
     """However narrow the screen; newest first; a status narrows; more than shown is said."""
     job_id = jobs.add("a-very-long-name-of-a-document-that-fills-the-screen-by-itself.pdf")

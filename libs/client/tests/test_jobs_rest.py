@@ -197,6 +197,20 @@ def test_pages_can_be_read_while_the_job_runs(client: RestClient, jobs: Scripted
     assert caught.value.code == "job_page_not_ready"
 
 
+def test_a_page_can_be_seen(client: RestClient, jobs: ScriptedJobs, gateway: FakeGateway) -> None:
+    """Before it has been read, too; one that cannot be drawn is a conflict that says so."""
+    job_id = jobs.add(pages=2)
+    seen = client.jobs.picture(job_id, 1, dpi=150)
+    assert (seen.data, seen.media_type) == (jobs.picture, "image/png")
+    assert gateway.asked[-1].path.endswith("/pages/1/image?dpi=150")
+    jobs.fail(job_id, 2)
+    with pytest.raises(Conflict) as caught:
+        client.jobs.picture(job_id, 2)
+    assert caught.value.code == "job_page_not_drawable"
+    with pytest.raises(NotFound):
+        client.jobs.picture(job_id, 3)
+
+
 def test_a_result_is_downloaded_when_there_is_one(
     client: RestClient, jobs: ScriptedJobs, tmp_path: Path
 ) -> None:

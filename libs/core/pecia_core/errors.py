@@ -88,6 +88,12 @@ class Conflict(PeciaError):
     default_code = "job_finished"
 
 
+class Gone(PeciaError):
+    """It was there, and will not be again."""
+
+    default_code = "document_gone"
+
+
 class Overloaded(PeciaError):
     """No room now; a later retry helps."""
 
@@ -158,9 +164,11 @@ ERROR_CODES: dict[str, type[PeciaError]] = {
     "model_not_found": NotFound,
     "job_not_completed": Conflict,
     "job_page_not_ready": Conflict,
+    "job_page_not_drawable": Conflict,
     "job_finished": Conflict,
     "idempotency_conflict": Conflict,
     "review_decided": Conflict,
+    "document_gone": Gone,
     "queue_full": Overloaded,
     "rate_limit_exceeded": Overloaded,
     "job_limit_reached": Overloaded,

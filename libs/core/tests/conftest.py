@@ -146,7 +146,7 @@ def _pdf(
         size: points.
         page: more entries of the page's dictionary.
         more: more objects, from number 5.
-        parts: `filter` of the content, more entries of `catalog`, more entries of `trailer`.
+        parts: `filter` of the content, more entries of `catalog`.
     """
     box = b"/MediaBox [0 0 %d %d]" % size
     objects = [
@@ -163,6 +163,6 @@ def _pdf(
         data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
     start, count = len(data), len(objects) + 1
     data += b"xref\n0 %d\n%strailer\n" % (count, table)
-    data += b"<< /Size %d /Root 1 0 R %s >>\n" % (count, parts.get("trailer", b""))
+    data += b"<< /Size %d /Root 1 0 R >>\n" % count
     data += b"startxref\n%d\n%%%%EOF\n" % start
     return bytes(data)

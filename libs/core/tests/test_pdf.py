@@ -1,17 +1,16 @@
 """PDFs become pictures, or errors that say what to do."""
 
-import hashlib
 import os
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, closing, suppress
 from io import BytesIO
-from itertools import cycle
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pecia_core.errors import InvalidDocument, InvalidRequest, PeciaError
+from pecia_core.locked_pdf import locked
 from pecia_core.pdf import PdfRenderer, RenderedPage, RenderLimits
 from pecia_core.pdf.frames import Drawn, Render
 from pecia_core.pdf.opened import CannotRead, Opened
@@ -188,11 +187,12 @@ class TestRefusals:
         with pytest.raises(ValueError, match="page_index"):
             await renderer.render(pages_of("white"), index, dpi)
 
+    @pytest.mark.parametrize("algorithm", ["RC4-40", "RC4-128", "AES-128", "AES-256-R5", "AES-256"])
     async def test_an_encrypted_pdf_needs_its_password(
-        self, renderer: PdfRenderer, pdf_of: Callable[..., bytes]
+        self, renderer: PdfRenderer, pdf_of: Callable[..., bytes], algorithm: str
     ) -> None:
         """Without it and with a wrong one there is a clear error; with the right one the page is read."""
-        data = encrypted(pdf_of, BLACK_SQUARE, b"open sesame")
+        data = locked(pdf_of(BLACK_SQUARE), "open sesame", algorithm)
         for call in (renderer.page_count(data), renderer.render(data, 0, 72)):
             with pytest.raises(InvalidDocument, match="Save a copy without a password") as refused:
                 await call
@@ -208,7 +208,7 @@ class TestRefusals:
         self, renderer: PdfRenderer, pdf_of: Callable[..., bytes]
     ) -> None:
         """Encrypted with an empty password, as bank statements are, it opens for everybody."""
-        page = await renderer.render(encrypted(pdf_of, BLACK_SQUARE, b""), 0, 72)
+        page = await renderer.render(locked(pdf_of(BLACK_SQUARE), ""), 0, 72)
         assert seen(page).getpixel((100, 100)) == (0, 0, 0)
 
     @pytest.mark.slow
@@ -245,39 +245,3 @@ class TestRefusals:
             await renderer.page_count(b"x")
         assert refused.value.message.endswith(".")
         assert "pdfium" not in refused.value.message.lower()
-
-
-def encrypted(pdf_of: Callable[..., bytes], content: bytes, password: bytes) -> bytes:
-    """The page encrypted by the standard handler, revision 2: 40 bits of RC4, as every reader knows it."""
-    padding = bytes.fromhex("28BF4E5E4E758A4164004E56FFFA01082E2E00B6D0683E802F0CA9FE6453697A")
-    padded, identity, permissions = (password + padding)[:32], b"0123456789abcdef", -4
-    owner = rc4(md5(padding)[:5], padded)
-    key = md5(padded + owner + permissions.to_bytes(4, "little", signed=True) + identity)[:5]
-    about = b"/Filter /Standard /V 1 /R 2 /O <%s> /U <%s> /P %d" % (
-        owner.hex().encode(),
-        rc4(key, padding).hex().encode(),
-        permissions,
-    )
-    page_content = rc4(md5(key + (4).to_bytes(3, "little") + bytes(2))[:10], content)
-    names = b"/Encrypt << %s >> /ID [<%s> <%s>]" % (about, *[identity.hex().encode()] * 2)
-    return pdf_of(page_content, trailer=names)
-
-
-def md5(data: bytes) -> bytes:
-    """As the PDF standard has it."""
-    return hashlib.md5(data, usedforsecurity=False).digest()
-
-
-def rc4(key: bytes, data: bytes) -> bytes:
-    """As the PDF standard has it."""
-    state, j = list(range(256)), 0
-    for i, byte in zip(range(256), cycle(key), strict=False):
-        j = (j + state[i] + byte) % 256
-        state[i], state[j] = state[j], state[i]
-    out, i, j = bytearray(), 0, 0
-    for byte in data:
-        i = (i + 1) % 256
-        j = (j + state[i]) % 256
-        state[i], state[j] = state[j], state[i]
-        out.append(byte ^ state[(state[i] + state[j]) % 256])
-    return bytes(out)

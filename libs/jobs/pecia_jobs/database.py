@@ -25,11 +25,13 @@ _log = logging.getLogger(__name__)
 # Seconds between tries, doubled from the first to the last, less up to half by chance.
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.02, 2.0
 _BUSY_TIMEOUT_MS = 30_000
+# Seconds to connect, and for one statement, after which the server itself has long given up.
+_PATIENCE = {"timeout": 10, "command_timeout": 90}
 _MIGRATION_LOCK = 0x7065636961  # "pecia"; nobody else's advisory lock
 # Beside the tables of whoever shares the database.
 _SCHEMA = "pecia"
+_NAME = {"application_name": "pecia"}
 _POSTGRES = {
-    "application_name": "pecia",
     "search_path": f"{_SCHEMA},public",
     # A transaction that sleeps keeps the queue from being cleaned; no transaction of ours ever does.
     "idle_in_transaction_session_timeout": "30000",
@@ -38,6 +40,10 @@ _POSTGRES = {
     "plan_cache_mode": "force_custom_plan",
     "jit": "off",
 }
+# The same for one transaction, which is all that PgBouncer lets a client have of a connection.
+_SET_LOCALLY = "SELECT " + ", ".join(
+    f"set_config('{name}', '{value}', true)" for name, value in _POSTGRES.items()
+)
 
 
 class Database:
@@ -45,13 +51,16 @@ class Database:
 
     now = Now()
 
-    def __init__(self, url: str, *, pool_size: int = 5, patience_s: float = 30.0) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 5, patience_s: float = 30.0, pooled: bool = False
+    ) -> None:
         """Connect later, when something is asked.
 
         Args:
             url: `sqlite:///PATH` or `postgresql://...`, with or without the names of our drivers.
             pool_size: connections at most; SQLite has one for writing beside them.
             patience_s: seconds a database may be away before callers are told.
+            pooled: whether PgBouncer stands before it and hands out connections by the transaction.
         """
         address = _address(url)
         self.sqlite = address.get_backend_name() == "sqlite"
@@ -61,15 +70,17 @@ class Database:
             self._writer = _sqlite_engine(address, "IMMEDIATE", pool_size=1)
             self._reader = _sqlite_engine(address, "DEFERRED", pool_size=pool_size)
         else:
-            self._writer = _postgres_engine(address, pool_size)
-            # Each statement is a transaction of its own: two round trips less.
-            self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
+            self._writer = (_pooled_engine if pooled else _postgres_engine)(address, pool_size)
+            # Each statement is a transaction of its own: two round trips less. Where connections change
+            # hands, a statement and its settings, and even its two halves, keep together by BEGIN alone.
+            alone = self._writer.execution_options(isolation_level="AUTOCOMMIT")
+            self._reader = self._writer if pooled else alone
 
     def transaction(self, *, write: bool) -> AbstractAsyncContextManager[AsyncConnection]:
         """One try of one transaction, committed at the end. Everything goes through here.
 
-        Without `write`, every statement is committed by itself on PostgreSQL, and none may change anything on
-        SQLite.
+        Without `write`, every statement is committed by itself on PostgreSQL (but for PgBouncer's), and none
+        may change anything on SQLite.
         """
         return (self._writer if write else self._reader).begin()
 
@@ -134,9 +145,11 @@ class Database:
 
     async def _compacted(self) -> None:
         if not self.sqlite:
-            tables = ", ".join(metadata.tables)
-            async with self._reader.connect() as connection:
-                await connection.execute(text(f"VACUUM {tables}"))
+            tables = ", ".join(f"{_SCHEMA}.{name}" for name in metadata.tables)
+            async with self._writer.connect() as connection:
+                # By the driver itself: one message, in no transaction.
+                postgres: Any = (await connection.get_raw_connection()).driver_connection
+                await postgres.execute(f"VACUUM {tables}")
             return
         async with self._writer.connect() as connection:
             driver: Any = (await connection.get_raw_connection()).driver_connection
@@ -183,7 +196,12 @@ class Database:
 
 def open_database(settings: DatabaseSettings) -> Database:
     """The database the settings name. Nothing is asked of it yet."""
-    return Database(settings.place, pool_size=settings.pool_size, patience_s=settings.patience_s)
+    return Database(
+        settings.place,
+        pool_size=settings.pool_size,
+        patience_s=settings.patience_s,
+        pooled=settings.pooled,
+    )
 
 
 def _address(url: str) -> URL:
@@ -207,8 +225,35 @@ def _postgres_engine(url: URL, pool_size: int) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=_BUSY_TIMEOUT_MS / 1000,
-        connect_args={"server_settings": _POSTGRES, "timeout": 10, "command_timeout": 90},
+        connect_args={"server_settings": _NAME | _POSTGRES, **_PATIENCE},
     )
+
+
+def _pooled_engine(url: URL, pool_size: int) -> AsyncEngine:
+    """Through PgBouncer in transaction mode.
+
+    It refuses settings that come with a connection. A statement that was prepared is known to one of its
+    connections only, so every statement is the one without a name, made anew.
+    """
+    unprepared = {
+        "statement_cache_size": 0,
+        "prepared_statement_cache_size": 0,
+        "prepared_statement_name_func": str,  # ""
+    }
+    engine = create_async_engine(
+        url,
+        hide_parameters=True,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=_BUSY_TIMEOUT_MS / 1000,
+        connect_args={"server_settings": _NAME, **unprepared, **_PATIENCE},
+    )
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begun(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's listener
+        connection.exec_driver_sql(_SET_LOCALLY)
+
+    return engine
 
 
 def _sqlite_engine(url: URL, begin: str, pool_size: int) -> AsyncEngine:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pecia_core.errors import InvalidRequest, NotFound
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pecia_jobs.expressions import Now
 from pecia_jobs.model import ASSEMBLY, Job, JobState, JobStatus
 from pecia_jobs.rows import PRIORITIES, AnyRow
-from pecia_jobs.schema import job, page, page_ready
+from pecia_jobs.schema import job, page, page_ready, tenant
 
 # More pages before a job are not counted: for an estimate it makes no difference.
 _COUNTED = 10_000
@@ -119,3 +120,18 @@ async def ahead(connection: AsyncConnection, of: Job) -> int:
 async def _count(connection: AsyncConnection, which: ColumnElement[bool]) -> int:
     some = select(page_ready.c.page_id).where(which).limit(_COUNTED).subquery()
     return int((await connection.execute(select(func.count()).select_from(some))).scalar_one())
+
+
+async def longest_wait(connection: AsyncConnection) -> float:
+    """Seconds of the page that waits longest of those at the head of a line; 0.0 = none waits."""
+    heads = union_all(*(_heads(priority) for priority in range(len(PRIORITIES)))).subquery()
+    seconds = select(Now() - func.min(heads.c.since))
+    return max(0.0, (await connection.execute(seconds)).scalar() or 0.0)
+
+
+def _heads(priority: int) -> Select[tuple[float]]:
+    """Since when the next page of each tenant's line waits."""
+    mine = (page_ready.c.tenant == tenant.c.id) & (page_ready.c.priority == priority)
+    order = (page_ready.c.rank, page_ready.c.number)
+    head = select(page_ready.c.since).where(mine).order_by(*order).limit(1).scalar_subquery()
+    return select(head.label("since")).where(tenant.c.active)

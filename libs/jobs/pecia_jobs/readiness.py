@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pecia_jobs.expressions import Now
 from pecia_jobs.model import ASSEMBLY, PageState
 from pecia_jobs.schema import page, page_ready, tenant
 from pecia_jobs.tally import Tally
 
 ROUNDS = (tenant.c.round_priority, tenant.c.round_default, tenant.c.round_flex)
-_QUEUED = ("page_id", "tenant", "priority", "rank", "number")
+_QUEUED = ("page_id", "tenant", "priority", "rank", "number", "since")
 
 
 async def round_of(connection: AsyncConnection, name: str, priority: int) -> int:
@@ -48,7 +49,8 @@ async def queue_anew(
 
 async def put_in_queue(connection: AsyncConnection, chosen: ColumnElement[bool]) -> None:
     """Rows in `page_ready` for the chosen pages, whose state is ready already."""
-    source = select(page.c.id, page.c.tenant, page.c.priority, page.c.rank, page.c.number).where(chosen)
+    columns = (page.c.id, page.c.tenant, page.c.priority, page.c.rank, page.c.number, Now())
+    source = select(*columns).where(chosen)
     await connection.execute(insert(page_ready).from_select(_QUEUED, source))
 
 

@@ -136,6 +136,7 @@ page_ready = Table(
     Column("priority", SmallInteger, nullable=False),
     Column("rank", BigInteger, nullable=False),
     Column("number", Integer, nullable=False),
+    Column("since", Double),  # when it came into the queue; NULL = a release ago
     Index("page_ready_order", "tenant", "priority", "rank", "number"),
     postgresql_with={key: value for key, value in BUSY.items() if key != "fillfactor"},
 )

@@ -16,7 +16,7 @@ from pecia_jobs.model import Job, JobPage, JobState, JobStatus, NewJob
 from pecia_jobs.progress import Progress, Standing
 from pecia_jobs.retention import Limits
 from pecia_jobs.room import check_room
-from pecia_jobs.store import Counts, Store
+from pecia_jobs.store import Counts, JobSpec, Store
 from pecia_jobs.watching import watched
 
 DOCUMENTS = {"markdown": RESULT_MARKDOWN, "text": RESULT_TEXT, "json": RESULT_JSON}
@@ -121,6 +121,17 @@ class JobService:
                 code="job_page_not_ready",
             )
         return found[0], result
+
+    async def drawn_from(self, tenant: str, job_id: str, number: int) -> JobSpec:
+        """What a page is drawn from, whatever became of it.
+
+        Raises:
+            NotFound: no such job or page.
+        """
+        job = await self.job(tenant, job_id)
+        if number >= 1 << 31 or not await self._store.pages(tenant, job.id, numbers=[number]):
+            raise _no_such_page(number)
+        return await self._store.spec(job.id)
 
     def watch(self, job: Job, after: int) -> AsyncGenerator[tuple[JobPage | Job, int | None], None]:
         """What happens to a job, as `watched` tells it."""

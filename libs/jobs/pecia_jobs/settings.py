@@ -26,6 +26,11 @@ class DatabaseSettings(BaseModel):
         "on a network's file system. Empty = a file in the state folder.",
     )
     pool_size: int = Field(5, ge=1, description="Connections a process has at most.")
+    pooled: bool = Field(
+        default=False,
+        description="Whether the address leads to PgBouncer in transaction mode: what a connection is set to "
+        "is then set for each transaction, and no statement is prepared ahead.",
+    )
     patience_s: float = Field(
         30.0, ge=0, description="Seconds the database may be away before callers are told."
     )

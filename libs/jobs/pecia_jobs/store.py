@@ -158,6 +158,13 @@ class Store:
         """How much is going on."""
         return await self._database.reading(_counts)
 
+    async def longest_wait(self) -> float:
+        """Seconds that page has waited which waits longest of those at the head of a line; 0.0 = none waits.
+
+        A line is a tenant's, of one priority: the next page of each is looked at, not all there are.
+        """
+        return await self._database.reading(listing.longest_wait)
+
     async def queue_ahead(self, job: Job) -> int:
         """Pages that are due before this job's next one, about; 10,000 at most."""
         return await self._database.reading(lambda connection: listing.ahead(connection, job))

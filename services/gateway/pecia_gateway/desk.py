@@ -18,6 +18,7 @@ from pecia_jobs.store import Counts, Store
 
 from pecia_gateway.key_use import KeyUse
 from pecia_gateway.outside import Outside
+from pecia_gateway.pictures import PagePictures
 from pecia_gateway.places import Places
 from pecia_gateway.settings import JobSettings, Settings
 
@@ -38,6 +39,7 @@ class Parts:
     service: JobService | None
     outside: Outside | None
     erasure: Erasure | None
+    pictures: PagePictures
 
 
 class Desk:
@@ -73,6 +75,11 @@ class Desk:
         self.service.check()
         return self._there(self._parts.erasure)
 
+    @property
+    def pictures(self) -> PagePictures:
+        """Pages to look at."""
+        return self._parts.pictures
+
     async def counts(self) -> Counts:
         """How much is going on, as known a second ago; as last known while the database is away."""
         if monotonic() - self._counted_at >= _PROBE_S:
@@ -103,7 +110,10 @@ class JobStores:
         self._service = _service(settings, self._database, blobs) if self._database else None
         outside = Outside(self._database, settings) if self._database else None
         erasure = Erasure(self._database, blobs) if self._database else None
-        self.desk = Desk(Parts(self._service, outside, erasure), settings.jobs)
+        self._pictures = PagePictures(
+            blobs, settings.pictures, settings.jobs.upload_folder, wall_required=settings.wall.required
+        )
+        self.desk = Desk(Parts(self._service, outside, erasure, self._pictures), settings.jobs)
         self._preparing: asyncio.Task[None] | None = None
 
     def key_use(self) -> KeyUse:
@@ -114,6 +124,7 @@ class JobStores:
 
     def open(self) -> None:
         """Prepare the database in the background: nothing else waits for it."""
+        self._pictures.open()
         if self._service is not None:
             self._preparing = asyncio.create_task(self._service.prepare())
 
@@ -122,6 +133,7 @@ class JobStores:
         if self._preparing is not None:
             self._preparing.cancel()
             await asyncio.gather(self._preparing, return_exceptions=True)
+        await self._pictures.close()
         if self._database is not None:
             await self._database.close()
 

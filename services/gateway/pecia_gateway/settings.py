@@ -182,6 +182,41 @@ class JobSettings(of_jobs.JobSettings):
         return int(self.max_upload_mb * _MIB)
 
 
+class PictureSettings(BaseModel):
+    """Pictures of jobs' pages, for people who look at them beside their text."""
+
+    dpi: int = Field(
+        110, ge=36, le=200, description="Dots per inch where a request says none: a page fills a screen."
+    )
+    max_pixels: int = Field(
+        4_000_000, ge=10_000, description="Pixels of a drawn page at most; larger ones get fewer dots."
+    )
+    max_sent_pixels: int = Field(
+        100_000_000, ge=10_000, description="Pixels of a picture that is shown as it was sent."
+    )
+    timeout_s: float = Field(10.0, gt=0, description="Seconds one page may take to draw.")
+    workers: int = Field(1, ge=1, description="Processes that draw for people who look.")
+    at_once: int = Field(4, ge=1, description="Pictures under way at once, all callers together.")
+    tenant_at_once: int = Field(2, ge=1, description="The same of one tenant.")
+    documents_mb: float = Field(
+        512.0, gt=0, description="MiB of documents kept on disk between two looks at their pages."
+    )
+    whole_mb: float = Field(
+        64.0, gt=0, description="MiB of a TIFF or picture that is shown: its pages are taken in memory."
+    )
+    idle_s: float = Field(60.0, gt=0, description="Seconds a document is kept after the last look at it.")
+
+    @property
+    def documents_bytes(self) -> int:
+        """Bytes of documents kept."""
+        return int(self.documents_mb * _MIB)
+
+    @property
+    def whole_bytes(self) -> int:
+        """Bytes of a TIFF or picture."""
+        return int(self.whole_mb * _MIB)
+
+
 class ModelSettings(BaseModel):
     """Which model answers whom."""
 
@@ -229,6 +264,7 @@ class Settings(BaseSettings):
     fetch: FetchSettings = Field(default_factory=FetchSettings)
     pdf: PdfSettings = Field(default_factory=PdfSettings)
     jobs: JobSettings = Field(default_factory=JobSettings)
+    pictures: PictureSettings = Field(default_factory=PictureSettings)
     database: of_jobs.DatabaseSettings = Field(default_factory=of_jobs.DatabaseSettings)
     blobs: of_jobs.BlobSettings = Field(default_factory=of_jobs.BlobSettings)
     webhooks: of_jobs.WebhookSettings = Field(default_factory=of_jobs.WebhookSettings)

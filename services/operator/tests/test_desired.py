@@ -7,7 +7,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from pecia_operator.desired.pod import target_revision
-from pecia_operator.desired.scaling import scaled_object
+from pecia_operator.desired.scaling import PAGES_QUERY, scaled_object
 from pecia_operator.desired.weights import FINAL_STATUSES, weights_claim, weights_job
 from pecia_operator.desired.workload import (
     config_map,
@@ -219,7 +219,7 @@ def test_an_autoscaler_decides_alone() -> None:
     assert "replicas" not in made["spec"]
     scaled = scaled_object(of, of.spec.scaling)
     queue, in_flight = scaled["spec"]["triggers"]
-    assert queue["metadata"]["query"] == "SELECT count(*) FROM pecia.page_ready"
+    assert queue["metadata"]["query"] == PAGES_QUERY
     assert queue["authenticationRef"] == {"name": "pecia-jobs-database"}
     assert 'pod=~"ocrmodel-m-.*"' in in_flight["metadata"]["query"]
     assert scaled["spec"]["minReplicaCount"] == 0

@@ -84,6 +84,8 @@ _TITLES_OF_CODE = {
     "pdf_encrypted": "This PDF is protected with a password",
     "job_not_completed": _NOT_NOW,
     "job_page_not_ready": _NOT_NOW,
+    "job_page_not_drawable": "This page cannot be shown",
+    "document_gone": "This page cannot be shown any more",
     "job_finished": _NOT_NOW,
     "job_limit_reached": "There is no room for another job",
     "storage_full": "There is no room for another job",

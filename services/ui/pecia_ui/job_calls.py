@@ -61,6 +61,12 @@ class JobCalls:
         with understood():
             return PageText.from_json(body)
 
+    async def picture(self, job_id: str, number: int) -> bytes:
+        """How a page looks: a JPEG of a PDF's, otherwise as it was sent."""
+        path = f"/v1/jobs/{job_id}/pages/{number}/image"
+        async with self.calls.opened("GET", path, "image/", timeout_s=_ANSWER_S) as response:
+            return await response.aread()
+
     async def cancel(self, job_id: str) -> None:
         """Stop a job; the pages that are done stay."""
         await self.calls.json("POST", f"/v1/jobs/{job_id}/cancel", timeout_s=_ANSWER_S)

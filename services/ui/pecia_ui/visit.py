@@ -16,6 +16,9 @@ from pecia_ui.reading import Reading
 
 _KEY = "visit"
 _MOST_PAGE_TEXTS = 50
+_MOST_PAGE_PICTURES = 8
+# Asked again, the gateway would say the same.
+_FOR_GOOD = frozenset({404, 409, 410})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Visit:
     cursors: list[str] = field(default_factory=list)
     _calls: JobCalls | None = field(default=None, repr=False)
     _page_texts: dict[tuple[str, int], PageText] = field(default_factory=dict, repr=False)
+    _page_pictures: dict[tuple[str, int], bytes | UiError] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, session: MutableMapping[Any, Any]) -> Self:
@@ -111,6 +115,7 @@ class Visit:
         """What is known of the open job: it changed in ways that its follower does not hear of."""
         self.follower = None
         self._page_texts.clear()
+        self._page_pictures.clear()
 
     def page_text(self, job_id: str, page: JobPage, fetch: Callable[[], PageText]) -> PageText:
         """What was read on a page, fetched once. Raises what `fetch` raises."""
@@ -119,6 +124,24 @@ class Visit:
         self._page_texts[key] = known
         while len(self._page_texts) > _MOST_PAGE_TEXTS:
             self._page_texts.pop(next(iter(self._page_texts)))
+        return known
+
+    def page_picture(self, job_id: str, number: int, fetch: Callable[[], bytes]) -> bytes:
+        """How a page looks, fetched once; also that it cannot be had. Raises what `fetch` raises."""
+        key = (job_id, number)
+        known = self._page_pictures.pop(key, None)
+        if known is None:
+            try:
+                known = fetch()
+            except UiError as failure:
+                if failure.status not in _FOR_GOOD:
+                    raise
+                known = failure
+        self._page_pictures[key] = known
+        while len(self._page_pictures) > _MOST_PAGE_PICTURES:
+            self._page_pictures.pop(next(iter(self._page_pictures)))
+        if isinstance(known, UiError):
+            raise known
         return known
 
     def first_jobs(self) -> None:

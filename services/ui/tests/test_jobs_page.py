@@ -218,3 +218,74 @@ def test_a_page_that_is_not_there_yet_is_said(jobs: ScriptedJobs, site: AppTest)
     jobs.done(job_id, 2, "Zwei")
     shows(other, lambda: "Done: 1-2" in said(other))
     assert other.number_input(key="job-page").value == 3
+
+
+def seen(site: AppTest) -> list[str]:
+    """What the pictures of pages are said to show."""
+    return [one.proto.imgs[0].alt for one in site.image if one.proto.imgs[0].alt.startswith("Page ")]
+
+
+@pytest.mark.parametrize("address", [{"mode": "quick"}, {"mode": "manual"}, {"mode": "history"}])
+def test_a_page_stands_beside_its_text(jobs: ScriptedJobs, site: AppTest, address: dict[str, str]) -> None:
+    """In every mode: as the gateway draws it, with boxes around its lines that can be taken away."""
+    job_id = jobs.add(pages=1)
+    jobs.done(job_id, 1, "Eins")
+    other = opened(job=job_id, **address)
+    shows(other, lambda: recognised(other) == "Eins")
+    assert seen(other) == ["Page 1 with boxes around 1 line of text"]
+    other.toggle(key="job-boxes").set_value(False).run()
+    assert seen(other) == ["Page 1"]
+
+
+def test_a_page_is_seen_before_it_is_read(jobs: ScriptedJobs, gateway: StandIn, site: AppTest) -> None:
+    """Asked for once, however often the page renews itself; nothing is marked on it."""
+    job_id = jobs.add()
+    jobs.done(job_id, 1, "Eins")
+    other = opened(job=job_id)
+    shows(other, lambda: recognised(other) == "Eins")
+    other.toggle(key="job-newest").set_value(False).run()
+    other.number_input(key="job-page").set_value(3).run()
+    for _ in range(3):
+        look(other)
+    assert seen(other) == ["Page 3"]
+    assert sum(one.path.endswith("/pages/3/image") for one in gateway.asked) == 1
+
+
+def test_a_page_that_cannot_be_shown_says_why(jobs: ScriptedJobs, gateway: StandIn, site: AppTest) -> None:
+    """Its text is there all the same, and where it stands, on blank paper; nobody asks again for nothing."""
+    gone = Answer.refusal(410, "document_gone", "The password was forgotten.")
+    scripted = gateway.jobs
+    gateway.jobs = lambda asked: gone if asked.path.endswith("/image") else scripted(asked)
+    job_id = jobs.add(pages=1)
+    jobs.done(job_id, 1, "Eins")
+    other = opened(job=job_id)
+    shows(other, lambda: recognised(other) == "Eins")
+    look(other)
+    assert "The password was forgotten." in said(other)
+    assert seen(other) == ["Page 1 with boxes around 1 line of text"]
+    assert sum(one.path.endswith("/image") for one in gateway.asked) == 1
+
+
+def test_a_picture_that_is_late_is_asked_for_again(
+    jobs: ScriptedJobs, gateway: StandIn, site: AppTest
+) -> None:
+    """Too many at once passes: the next look has it."""
+    busy = [Answer.refusal(429, "rate_limit_exceeded", "Too many pictures at once.", retry_after="1")]
+    scripted = gateway.jobs
+    gateway.jobs = lambda asked: busy.pop() if asked.path.endswith("/image") and busy else scripted(asked)
+    job_id = jobs.add(pages=1)
+    jobs.done(job_id, 1, "Eins")
+    other = opened(job=job_id)
+    shows(other, lambda: recognised(other) == "Eins")
+    shows(other, lambda: "Too many pictures" not in said(other))
+    assert seen(other) == ["Page 1 with boxes around 1 line of text"]
+
+
+def test_a_picture_nobody_can_draw_on_is_not_a_failure(jobs: ScriptedJobs, site: AppTest) -> None:
+    """What comes as a picture and is none leaves the text where it is."""
+    jobs.picture = b"no picture"
+    job_id = jobs.add(pages=1)
+    jobs.done(job_id, 1, "Eins")
+    other = opened(job=job_id)
+    shows(other, lambda: recognised(other) == "Eins")
+    assert "This picture cannot be shown here." in said(other)

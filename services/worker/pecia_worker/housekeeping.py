@@ -47,6 +47,7 @@ class Housekeeping:
             self._metrics.swept.labels(what).inc(count)
         for what, count in asdict(await self._store.counts()).items():
             self._metrics.queue.labels(what).set(count)
+        self._metrics.longest_wait.set(await self._store.longest_wait())
 
 
 async def _now_and_then(chore: Callable[[], Awaitable[None]], seconds: float) -> None:

@@ -129,6 +129,7 @@ class DocumentsSettings(BaseModel):
         json_schema_extra={"seed_name": "DATABASE_URL"},
         description="Its database, `postgresql://...`; may be another one than the jobs'.",
     )
+    pooled: bool = Field(default=False, description="Whether PgBouncer in transaction mode stands before it.")
     table: str = Field("documents", description="Its name; `schema.name` where it is not in the search path.")
     id: str = Field("id", description="Column of the id: text, uuid or a whole number.")
     file: str = Field("file_url", description="Column of the file's key in the bucket, or its URL.")

@@ -16,6 +16,7 @@ from pecia_core.pdf import PdfRenderer
 from pecia_dispatch import OcrClient
 from pecia_jobs.blobs import Blobs, open_blobs
 from pecia_jobs.database import Database, open_database
+from pecia_jobs.inputs import Inputs
 from pecia_jobs.leases import UNLIMITED, Leases
 from pecia_jobs.retention import Limits, Retention
 from pecia_jobs.reviews import Reviews
@@ -24,7 +25,6 @@ from pecia_jobs.store import Store
 from prometheus_client import CollectorRegistry
 
 from pecia_worker.assembly import Assembler
-from pecia_worker.documents import Documents
 from pecia_worker.health import Health
 from pecia_worker.housekeeping import Housekeeping
 from pecia_worker.intake import IntakeParts, Shop, build_intake
@@ -78,10 +78,10 @@ class Worker:
         )
         drawn_within = settings.render.limits(wall_required=settings.wall.required)
         self._renderer = PdfRenderer(settings.render.workers, drawn_within)
-        self._documents = Documents(
+        self._inputs = Inputs(
             world.blobs,
             self._renderer,
-            self._patience,
+            partial(self._patience.through, "blobs"),
             most_bytes=settings.worker.documents_bytes,
             folder=settings.worker.folder,
         )
@@ -114,7 +114,7 @@ class Worker:
         try:
             await self._prepare()
             async with asyncio.TaskGroup() as group:
-                tidying = self._documents.forget_idle(self._settings.worker.documents_idle_s)
+                tidying = self._inputs.forget_idle(self._settings.worker.documents_idle_s)
                 parts = (self._room.watch(), self._housekeeping.run(), tidying)
                 endless = [group.create_task(part) for part in parts]
                 beside = [group.create_task(self._dispatcher.run(self._drained))]
@@ -134,7 +134,7 @@ class Worker:
         self._outgoing.close()
         if self._intake:
             await self._intake.close()
-        await self._documents.close()
+        await self._inputs.close()
         await self._renderer.close()
 
     def _intake_parts(self) -> IntakeParts | None:
@@ -154,7 +154,7 @@ class Worker:
     def _tasks(self) -> Tasks:
         reader = Reader(self._world.client, self._patience, self._settings.ocr.timeout_s)
         specs = Specs(self._store, self._patience)
-        desk = Desk(specs, self._documents, reader, self._world.blobs, self._patience, self.metrics)
+        desk = Desk(specs, self._inputs, reader, self._world.blobs, self._patience, self.metrics)
         assembler = Assembler(self._store, self._world.blobs, self._patience, self._settings.worker.folder)
         return Tasks(read=partial(read_page, desk=desk), assemble=assembler.assemble)
 

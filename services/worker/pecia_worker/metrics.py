@@ -81,6 +81,11 @@ class Metrics:
             ("what",),
             registry=registry,
         )
+        self.longest_wait = Gauge(
+            "pecia_jobs_oldest_waiting_page_seconds",
+            "Seconds that page has waited which waits longest of those that are next in a caller's line.",
+            registry=registry,
+        )
         self.waits = Counter(
             "pecia_waits_total",
             "Times a page had to wait for somebody who was away or full.",

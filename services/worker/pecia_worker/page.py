@@ -9,15 +9,15 @@ from pecia_core.formats import page_text
 from pecia_core.recognition import Recognition
 from pecia_core.vocabulary import TaskType
 from pecia_jobs.blobs import Blobs, page_key
+from pecia_jobs.inputs import Inputs
 from pecia_jobs.model import Lease, PageResult, PageSource
 from pecia_jobs.results import encoded, page_result
+from pecia_jobs.sheets import Pages
 from pecia_jobs.store import JobSpec
 
-from pecia_worker.documents import Documents
 from pecia_worker.metrics import Metrics
 from pecia_worker.patience import Patience
 from pecia_worker.reading import Reader
-from pecia_worker.rendering import Pages
 from pecia_worker.specs import Specs
 
 # Other tasks ask what a page looks like; its text layer cannot tell.
@@ -29,7 +29,7 @@ class Desk:
     """All that the reading of a page takes."""
 
     specs: Specs
-    documents: Documents
+    inputs: Inputs
     reader: Reader
     blobs: Blobs
     patience: Patience
@@ -51,7 +51,7 @@ async def read_page(lease: Lease, desk: Desk) -> PageResult:
     """
     began = time.monotonic()
     spec = await desk.specs.of(lease)
-    async with desk.documents.open(spec) as pages:
+    async with desk.inputs.open(spec) as pages:
         answer = await _own_text(pages, lease, spec, desk) or await _seen_text(pages, lease, spec, desk)
     blob = encoded(page_result(lease, spec.options.recognize.task_type, answer.source, answer.read))
     key = page_key(lease.tenant, lease.job_id, lease.number, lease.token)

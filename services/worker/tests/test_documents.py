@@ -1,28 +1,28 @@
 """Kinds of documents: PDFs with text and with a password, TIFFs, pictures; and each is fetched once."""
 
 import asyncio
-import base64
 import json
-import zlib
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 from pecia_core.errors import InvalidDocument, NotFound
 from pecia_core.kinds import TIFF
+from pecia_core.locked_pdf import locked
 from pecia_core.pdf import PdfRenderer
 from pecia_core.recognition import RecognizeOptions
-from pecia_core.sample_pdf import PROSE, long_pdf, prose
+from pecia_core.sample_pdf import PROSE, digital_pdf, long_pdf, prose
 from pecia_core.testing import sample_receipt
 from pecia_core.vocabulary import TaskType
 from pecia_dispatch.testing import ScriptedOcr
 from pecia_jobs.blobs import Blobs
+from pecia_jobs.inputs import Inputs
 from pecia_jobs.model import JobOptions, JobState, PageSource
 from pecia_jobs.settings import BlobSettings
-from pecia_worker.documents import Documents
 from pecia_worker.main import World
 from pecia_worker.metrics import Metrics
 from pecia_worker.patience import Patience
@@ -31,18 +31,7 @@ from pecia_worker.testing import TENANT, Owner, scanned, working
 from PIL import Image
 from prometheus_client import CollectorRegistry
 
-# A page with a square under the standard handler (40 bits of RC4), opened by `geheim`; packed.
-LOCKED = zlib.decompress(
-    base64.b64decode(
-        "eNqFkb+OEzEQxiXK5QEoaKZJefjP2F5bWgWJu4uEACXKAU10hXc9GxaF3dPGSHcU9PAUVDwA70N1EpQ0NIgG7+ZEEE"
-        "HCkl1885tvrG8mi5PZkbinMgEcuvJlVhTAnl5dELBjH/2mWwNb+DVtQSZgCTCdZtSGgZQHHTuQPWrCFlY48OfJpnvd"
-        "RhB/NOI/G4e3p4TuBrEnFBr/oLuEFU+C5OMd/dqYsC2ovz+k9r7AHlO7ji9A6gHYxp78q+zz1x93br/7dP/L3Y8/5/"
-        "z7revr4/dv52ffPgwON8yN12VPdcZBZ/z3AaM1aqhhrznYVdq9pg81IcyBJrnaa7H3zYb6MZCz5g2BBrbsuiG1MYrT"
-        "tuqvLiIM9VmzidQnLvo2+D4Ae54wtkyxsTkUprY1CROIoymtdNIiWfKSUOSVVZXwvgxSl4KcdmhDzkPubeXK3BMFIa"
-        "bAnkGhSCpTqrpyTuhgLLdkS4eCrMorl9eVllXtSVtnjElrETJ33Hmr61LWlS2TywKOVIoe2MMTWBXIUaBERIUaDeZo"
-        "0RlhpEGjjDZmCv9Hzneb9H0clyMtzyaT0/ks+wUO1bu5"
-    )
-)
+LOCKED = locked(digital_pdf(prose()), "geheim")
 # Three pages of text that can be trusted, and an empty one.
 DIGITAL = long_pdf([prose()] * 3 + [b""])
 WITH_TEXT = JobOptions(dpi=72)
@@ -162,8 +151,8 @@ async def test_a_document_is_fetched_once(world: World, owner: Owner, tmp_path: 
     first, second = [await owner.submit(scanned(2), 2) for _ in range(2)]
     specs = [await owner.store.spec(job.id) for job in (first, second)]
     async with PdfRenderer() as renderer:
-        patience = Patience(Metrics(CollectorRegistry()), 10)
-        documents = Documents(blobs, renderer, patience, most_bytes=first.input_bytes + 1)
+        patience = partial(Patience(Metrics(CollectorRegistry()), 10).through, "blobs")
+        documents = Inputs(blobs, renderer, patience, most_bytes=first.input_bytes + 1)
 
         async def draw(place: int, number: int) -> None:
             async with documents.open(specs[place]) as pages:
@@ -183,14 +172,14 @@ async def test_a_document_nobody_reads_is_let_go(world: World, owner: Owner, tmp
     blobs = CountingBlobs(tmp_path / "blobs")
     specs = [await owner.store.spec((await owner.submit(scanned(1), 1)).id) for _ in range(2)]
     async with PdfRenderer() as renderer:
-        documents = Documents(blobs, renderer, Patience(Metrics(CollectorRegistry()), 10), most_bytes=1 << 20)
+        documents = Inputs(blobs, renderer, most_bytes=1 << 20)
         tidying = asyncio.create_task(documents.forget_idle(0.2))
         async with documents.open(specs[0]), asyncio.timeout(30):
             async with documents.open(specs[1]):
                 pass
             while len(documents._kept) > 1:
                 await asyncio.sleep(0.02)
-            assert list(documents._kept) == [specs[0].input_key]
+            assert list(documents._kept) == [(specs[0].input_key, False)]
         tidying.cancel()
         await documents.close()
 
@@ -203,7 +192,7 @@ async def test_one_reader_that_leaves_does_not_take_the_document_along(
     job = await owner.submit(scanned(2), 2)
     spec = await owner.store.spec(job.id)
     async with PdfRenderer() as renderer:
-        documents = Documents(blobs, renderer, Patience(Metrics(CollectorRegistry()), 10), most_bytes=1)
+        documents = Inputs(blobs, renderer, most_bytes=1)
 
         async def draw() -> bytes:
             async with documents.open(spec) as pages:
@@ -223,7 +212,7 @@ async def test_a_document_that_is_gone_is_the_pages_fault(world: World, owner: O
     job = await owner.submit(b"no PDF", 1)
     spec = await owner.store.spec(job.id)
     async with PdfRenderer() as renderer:
-        documents = Documents(blobs, renderer, Patience(Metrics(CollectorRegistry()), 10), most_bytes=1 << 20)
+        documents = Inputs(blobs, renderer, most_bytes=1 << 20)
         with pytest.raises(InvalidDocument):
             async with documents.open(spec):
                 pass

@@ -19,6 +19,7 @@ from pecia_client.jobs.model import (
     JobPage,
     JobRequest,
     JobStatus,
+    PagePicture,
     PageReading,
     ResultFormat,
     Submitted,
@@ -106,6 +107,23 @@ class Jobs:
     def page(self, job_id: str, number: int) -> PageReading:
         """One page that is done, also while others are not; Conflict `job_page_not_ready` before that."""
         return PageReading.from_json(self._connection.json(f"/v1/jobs/{job_id}/pages/{number}"))
+
+    def picture(self, job_id: str, number: int, *, dpi: int | None = None) -> PagePicture:
+        """How a page looks, whether it has been read or not.
+
+        Args:
+            job_id: whose.
+            number: of the page, from 1.
+            dpi: dots per inch, 36 to 200, of PDFs; None = what fills a screen.
+
+        Raises:
+            Conflict: it cannot be drawn (`job_page_not_drawable`).
+            Gone: the document is deleted, or its password is forgotten.
+        """
+        params = {} if dpi is None else {"dpi": dpi}
+        path = f"/v1/jobs/{job_id}/pages/{number}/image"
+        response = self._connection.send("GET", path, repeatable=True, params=params)
+        return PagePicture(response.content, response.headers.get("content-type", ""))
 
     def events(
         self, job_id: str, *, after: int = 0, patience_s: float = _PATIENCE_S

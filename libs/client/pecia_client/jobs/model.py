@@ -50,6 +50,14 @@ _ENDS = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
+class PagePicture:
+    """A page to look at: a JPEG of a PDF's, otherwise as it was sent."""
+
+    data: bytes = field(repr=False)
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobRequest:
     """What is wanted of a document; empty = what the gateway does by itself.
 

@@ -114,8 +114,27 @@ def get(  # noqa: PLR0913, PLR0917 - typer reads the command's options from the 
     if output is not None:
         output.write_bytes(data)
         return
-    sys.stdout.buffer.write(data if data.endswith(b"\n") else data + b"\n")
-    sys.stdout.buffer.flush()
+    _written(data if data.endswith(b"\n") else data + b"\n")
+
+
+@jobs_app.command(help=texts.PICTURE, epilog=EPILOG)
+def picture(  # noqa: PLR0913, PLR0917 - typer reads the command's options from the parameters
+    job_id: options.JobId,
+    page: options.ThisPage,
+    output: options.OutputFile = None,
+    dpi: options.PictureDpi = None,
+    api_base: ApiBase = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Fetch a page as it looks."""
+    if output is None and sys.stdout.isatty():
+        raise typer.BadParameter("A picture is nothing for a terminal: name a file.", param_hint="--output")
+    with _calling(job_id, api_base, api_key) as client:
+        data = client.jobs.picture(job_id, page, dpi=dpi).data
+    if output is not None:
+        output.write_bytes(data)
+    else:
+        _written(data)
 
 
 @jobs_app.command(epilog=EPILOG)
@@ -200,6 +219,11 @@ def _calling(about: str, api_base: str | None, api_key: str | None) -> Iterator[
         except PeciaError as error:
             report(about, error)
             raise typer.Exit(1) from error
+
+
+def _written(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 def _asked_password() -> str:

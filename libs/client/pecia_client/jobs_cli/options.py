@@ -30,6 +30,11 @@ PageNumber = Annotated[
     int | None,
     typer.Option("--page", "-p", min=1, metavar="N", help="Only this page.", show_default=False),
 ]
+ThisPage = Annotated[int, typer.Option("--page", "-p", min=1, metavar="N", help="Which page, from 1.")]
+PictureDpi = Annotated[
+    int | None,
+    typer.Option("--dpi", min=36, max=200, help="Dots per inch, of PDFs.", show_default=False),
+]
 
 Pages = Annotated[str, typer.Option("--pages", "-p", metavar="RANGES", help="Which ones, such as 1-3,7,10-")]
 Languages = Annotated[

@@ -49,6 +49,15 @@ GET = """Fetch the text of a job, or of one of its pages.
   pecia jobs get ID --partial              what is done while it runs
   pecia jobs get ID --page 7               one page, as soon as it is done
 """
+PICTURE = """Fetch a page as it looks, to hold it beside its text.
+
+[bold]Examples[/bold]
+
+  pecia jobs picture ID --page 7 -o page7.jpg
+  pecia jobs picture ID --page 7 --dpi 200 > page7.jpg
+
+Pages of a PDF come as JPEG, pictures and pages of a TIFF as they were sent.
+"""
 LIST = """List your jobs, newest first.
 
 [bold]Examples[/bold]

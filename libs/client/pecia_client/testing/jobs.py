@@ -1,5 +1,6 @@
 """Jobs for a stand-in gateway: the addresses and shapes of the real one, and pages that end when told to."""
 
+import base64
 import json
 import re
 import threading
@@ -17,6 +18,10 @@ from pecia_client.testing.gateway import Answer, Asked
 _ENDED = ("done", "failed", "cancelled")
 _STATUS = {"scheduled": "queued", "running": "processing", "done": "completed", "partial": "completed"}
 _KEEP_ALIVE_S = 0.5
+# A white page of 4 x 1 pixels, which is the shape of the pages here.
+_WHITE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAQAAAABCAAAAADcV1ARAAAAC0lEQVR4nGP4DwQACfsD/fteaysAAAAASUVORK5CYII="
+)
 _NOT_FOUND = (404, "not_found", "There is no such job.")
 
 
@@ -96,9 +101,10 @@ class ScriptedJobs:
     """Every job of a stand-in gateway. Safe between threads; the test moves pages, callers look."""
 
     def __init__(self) -> None:
-        """No jobs yet; documents have three pages until told otherwise."""
+        """No jobs yet; documents have three pages, all of them white, until told otherwise."""
         self.jobs: dict[str, ScriptedJob] = {}
         self.pages_of_next = 3
+        self.picture = _WHITE
         self._numbers = count(1)
         self._keys: dict[str, str] = {}
         self._changed = threading.Condition()
@@ -148,6 +154,7 @@ class ScriptedJobs:
             ("DELETE",): lambda: self._deleted(job),
             ("GET", "pages"): lambda: Answer.of({"pages": [page.json() for page in job.pages.values()]}),
             ("GET", "pages", "N"): lambda: _page(job, number),
+            ("GET", "pages", "N", "image"): lambda: self._picture(job, number),
             ("GET", "events"): lambda: Answer(headers=stream, pieces=self._events(job, after)),
             ("GET", "download"): lambda: _download(job, query),
             ("POST", "cancel"): lambda: self._cancelled(job),
@@ -156,6 +163,13 @@ class ScriptedJobs:
         }
         route = (asked.method, *("N" if part.isdecimal() else part for part in rest))
         return routes.get(route, lambda: Answer.refusal(*_NOT_FOUND))()
+
+    def _picture(self, job: ScriptedJob, number: int) -> Answer:
+        if number not in job.pages:
+            return Answer.refusal(404, "not_found", "There is no such page.")
+        if job.pages[number].error:
+            return Answer.refusal(409, "job_page_not_drawable", "This page cannot be drawn.")
+        return Answer(body=self.picture, headers={"content-type": "image/png"})
 
     def _created(self, asked: Asked) -> Answer:
         key = asked.headers.get("idempotency-key", "")

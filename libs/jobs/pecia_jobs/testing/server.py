@@ -123,6 +123,15 @@ class PostgresServer:
         self._end(signal.SIGKILL)
 
     @property
+    def folder(self) -> Path:
+        """Where its socket lies."""
+        return self._folder
+
+    def beside(self, command: list[str]) -> "subprocess.Popen[bytes]":
+        """Start a program that goes with it: as its user, in its folder, and no longer alive than this."""
+        return self._popen(command)
+
+    @property
     def _log(self) -> Path:
         return self._folder / "log"
 

@@ -13,7 +13,7 @@ from pecia_jobs.erasure import Holdings
 
 from pecia_gateway.access import needs
 from pecia_gateway.gateway import Gateway
-from pecia_gateway.routes.jobs import TheVisit
+from pecia_gateway.routes.of_a_job import TheVisit
 from pecia_gateway.schemas.admin import HoldingsView, KeyList, KeyView, TenantGone, TenantView
 from pecia_gateway.schemas.problem import problems
 

@@ -7,7 +7,7 @@ from pecia_core.keys import Scope
 from pecia_jobs.outbox import DeliveryRecord
 
 from pecia_gateway.access import needs
-from pecia_gateway.routes.jobs import JobId, TheVisit
+from pecia_gateway.routes.of_a_job import JobId, TheVisit
 from pecia_gateway.schemas.deliveries import DeliveryList, DeliveryView, WebhookSecrets
 from pecia_gateway.schemas.problem import problems
 

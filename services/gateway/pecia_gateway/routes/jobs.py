@@ -1,9 +1,8 @@
 """Jobs: POST /v1/jobs and what can be asked of one. The same addresses without /v1 are the former ones."""
 
-from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pecia_core.keys import Scope
 from pecia_jobs.model import JobStatus
 
@@ -12,8 +11,9 @@ from pecia_gateway.gateway import TheGateway
 from pecia_gateway.jobs.events import follow
 from pecia_gateway.jobs.looking import document, standing_of
 from pecia_gateway.jobs.taking import take_in
-from pecia_gateway.jobs.views import job_view, metadata_view, page_read, page_view
+from pecia_gateway.jobs.views import job_view, metadata_view
 from pecia_gateway.jobs.waiting import read_pdf
+from pecia_gateway.routes.of_a_job import CHANGING, LOOKING, JobId, TheVisit, twins
 from pecia_gateway.schemas.jobs import (
     JobCreated,
     JobForm,
@@ -21,27 +21,19 @@ from pecia_gateway.schemas.jobs import (
     JobList,
     JobMetadata,
     JobView,
-    PageList,
-    PageRead,
     PdfForm,
     PdfResults,
 )
 from pecia_gateway.schemas.problem import problems
-from pecia_gateway.visits import Visit, admitted
+from pecia_gateway.visits import admitted
 
 router = APIRouter(tags=["Jobs"], dependencies=[needs(Scope.JOBS)])
+both = twins(router)
 CREATE_PATHS = ("/v1/jobs", "/v1/jobs/create", "/jobs", "/jobs/create")
 WAIT_PATHS = ("/v1/ocr/pdf", "/ocr/pdf")
-_LOOKING = problems(400, 401, 403, 404, 413, 429, 500, 503)
-_CHANGING = problems(400, 401, 403, 404, 409, 413, 429, 500, 503)
 _MAKING = problems(400, 401, 403, 404, 409, 413, 415, 429, 500, 503)
 _WAITING = problems(400, 401, 403, 404, 409, 413, 415, 429, 500, 503, 504)
 
-JobId = Annotated[
-    str,
-    Path(description="As it was given when the job was made.", examples=["a.pdf_20251121_120000_0123abcd"]),
-]
-PageNumber = Annotated[int, Path(ge=1, le=1 << 31, description="Of the document, from 1.")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Jobs in one answer.")]
 Cursor = Annotated[str, Query(max_length=500, description="`next_cursor` of the answer before.")]
 Status = Annotated[JobStatus | None, Query(description="Only jobs with this status.")]
@@ -50,26 +42,6 @@ Partial = Annotated[bool, Query(description="While the job runs: the pages so fa
 After = Annotated[
     str, Query(max_length=40, description="The last `id` seen, for who cannot send Last-Event-ID.")
 ]
-
-
-async def _visiting(request: Request, response: Response, gateway: TheGateway) -> AsyncIterator[Visit]:
-    with admitted(request, gateway) as visit:
-        response.headers.update(visit.headers)
-        yield visit
-
-
-TheVisit = Annotated[Visit, Depends(_visiting)]
-
-
-def both(method: str, path: str, **documented: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # noqa: ANN401 - FastAPI's own options
-    """A route with /v1 before it, and the same without, which the document leaves out."""
-
-    def add(route: Callable[..., Any]) -> Callable[..., Any]:
-        router.add_api_route("/v1" + path, route, methods=[method], **documented)
-        router.add_api_route(path, route, methods=[method], include_in_schema=False)
-        return route
-
-    return add
 
 
 async def create_job(request: Request, response: Response, visit: TheVisit) -> JobCreated:
@@ -131,7 +103,7 @@ for _path in CREATE_PATHS:
     )
 
 
-@both("GET", "/jobs", summary="List your jobs", responses=_LOOKING)
+@both("GET", "/jobs", summary="List your jobs", responses=LOOKING)
 async def list_jobs(
     visit: TheVisit, limit: Limit = 100, cursor: Cursor = "", status: Status = None
 ) -> JobList:
@@ -142,26 +114,11 @@ async def list_jobs(
     return JobList(jobs=[job_view(one) for one in found], next_cursor=following or None)
 
 
-@both("GET", "/jobs/{job_id}", summary="See how far a job is", responses=_LOOKING)
+@both("GET", "/jobs/{job_id}", summary="See how far a job is", responses=LOOKING)
 async def get_job(visit: TheVisit, job_id: JobId) -> JobView:
     """Status, progress, pace, and when it will probably be done."""
     job = await visit.gateway.desk.service.job(visit.caller.tenant, job_id)
     return job_view(await standing_of(job, visit.gateway))
-
-
-@both("GET", "/jobs/{job_id}/pages", summary="List the pages of a job", responses=_LOOKING)
-async def list_pages(visit: TheVisit, job_id: JobId) -> PageList:
-    """Each page with its state, what read it, and why it could not be read."""
-    pages = await visit.gateway.desk.service.pages(visit.caller.tenant, job_id)
-    return PageList(pages=[page_view(page) for page in pages])
-
-
-@both("GET", "/jobs/{job_id}/pages/{number}", summary="Look at a page that was read", responses=_CHANGING)
-async def get_page(visit: TheVisit, job_id: JobId, number: PageNumber) -> PageRead:
-    """Its text, Markdown and places, as soon as it has been read: the job may still run."""
-    page, result = await visit.gateway.desk.service.page(visit.caller.tenant, job_id, number)
-    visit.audit("job.page_read", job_id, page=number)
-    return page_read(page, result)
 
 
 @both(
@@ -174,7 +131,7 @@ async def get_page(visit: TheVisit, job_id: JobId, number: PageNumber) -> PageRe
             "description": "`event: page` for each page that ends, `event: job` for each change.",
             "content": {"text/event-stream": {}},
         },
-        **_LOOKING,
+        **LOOKING,
     },
     openapi_extra=_LAST_SEEN,
 )
@@ -202,7 +159,7 @@ async def follow_job(request: Request, gateway: TheGateway, job_id: JobId, after
                 "application/json": {"schema": {"type": "object"}},
             },
         },
-        **_CHANGING,
+        **CHANGING,
     },
 )
 async def download(
@@ -214,14 +171,14 @@ async def download(
     return answer
 
 
-@both("GET", "/jobs/{job_id}/metadata", summary="See what became of a document", responses=_LOOKING)
+@both("GET", "/jobs/{job_id}/metadata", summary="See what became of a document", responses=LOOKING)
 async def get_metadata(visit: TheVisit, job_id: JobId) -> JobMetadata:
     """What was asked, when it was done, and how long it took."""
     service = visit.gateway.desk.service
     return metadata_view(await service.standing(await service.job(visit.caller.tenant, job_id)))
 
 
-@both("DELETE", "/jobs/{job_id}", summary="Cancel a job, or delete one that has ended", responses=_CHANGING)
+@both("DELETE", "/jobs/{job_id}", summary="Cancel a job, or delete one that has ended", responses=CHANGING)
 async def delete_job(visit: TheVisit, job_id: JobId) -> JobGone:
     """A job that runs is cancelled and stays visible; one that has ended goes, with all its files."""
     cancelled = await visit.gateway.desk.service.delete(visit.caller.tenant, job_id)
@@ -229,7 +186,7 @@ async def delete_job(visit: TheVisit, job_id: JobId) -> JobGone:
     return JobGone(message="Job cancelled" if cancelled else "Job deleted")
 
 
-@both("POST", "/jobs/{job_id}/cancel", summary="Cancel a job", responses=_CHANGING)
+@both("POST", "/jobs/{job_id}/cancel", summary="Cancel a job", responses=CHANGING)
 async def cancel_job(visit: TheVisit, job_id: JobId) -> JobView:
     """Pages in work stop within a second; those that were read stay. A job that has ended stays as it is."""
     job = await visit.gateway.desk.service.cancel(visit.caller.tenant, job_id)
@@ -237,18 +194,10 @@ async def cancel_job(visit: TheVisit, job_id: JobId) -> JobView:
     return job_view(await standing_of(job, visit.gateway))
 
 
-@both("POST", "/jobs/{job_id}/resume", summary="Read what is missing", responses=_CHANGING)
+@both("POST", "/jobs/{job_id}/resume", summary="Read what is missing", responses=CHANGING)
 async def resume_job(visit: TheVisit, job_id: JobId) -> JobView:
     """All pages that failed or were cancelled are read again; those that were read are kept."""
     job = await visit.gateway.desk.service.rerun(visit.caller.tenant, job_id)
-    visit.audit("job.rerun", job_id)
-    return job_view(await standing_of(job, visit.gateway))
-
-
-@both("POST", "/jobs/{job_id}/pages/{number}/rerun", summary="Read a page again", responses=_CHANGING)
-async def rerun_page(visit: TheVisit, job_id: JobId, number: PageNumber) -> JobView:
-    """Whatever became of it before; the documents are put together anew afterwards."""
-    job = await visit.gateway.desk.service.rerun(visit.caller.tenant, job_id, [number])
     visit.audit("job.rerun", job_id)
     return job_view(await standing_of(job, visit.gateway))
 

@@ -27,6 +27,7 @@ _DESCRIPTIONS = {
     403: "This key lacks the scope; the code names it.",
     404: "There is no such thing; for models, the message lists what there is.",
     409: "It cannot be done as things stand, or the same idempotency key was used for another request.",
+    410: "It was there, and will not be again.",
     413: "More bytes, pixels or files than the limits allow.",
     415: "A kind of body or file that is not read here.",
     429: "No room now: `Retry-After` says when to come back.",

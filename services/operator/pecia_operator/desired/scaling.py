@@ -6,8 +6,13 @@ from pecia_operator.names import object_name
 from pecia_operator.spec import InFlightTrigger, QueueTrigger, Scaling
 
 _POLLING_S = 15
-# A page has a row in this table exactly while it is ready to be read (pecia_jobs.schema).
-_WAITING_PAGES = "SELECT count(*) FROM pecia.page_ready"
+# Pages that wait or are being read, in the very words of the chart (`pecia.pagesQuery`), as a test sees to:
+# whatever scales by pages, scales by the same ones. Counted while they are read, too, so that no pod is taken
+# away in the middle of the last of them.
+PAGES_QUERY = (
+    "SELECT (SELECT count(*) FROM (SELECT 1 FROM pecia.page_ready LIMIT 100000) AS ready)"
+    " + (SELECT count(*) FROM pecia.page WHERE due IS NOT NULL)"
+)
 
 
 def scaled_object(model: Model, scaling: Scaling) -> Object:
@@ -47,7 +52,7 @@ def _queue(trigger: QueueTrigger) -> Object:
     return {
         "type": "postgresql",
         "metadata": {
-            "query": _WAITING_PAGES,
+            "query": PAGES_QUERY,
             "targetQueryValue": str(trigger.pages_per_replica),
             "activationTargetQueryValue": "0",
         },

@@ -7,11 +7,10 @@ from itertools import groupby
 import streamlit as st
 
 from pecia_ui.client import Gateway
-from pecia_ui.drawing import CannotDraw, sheet_of_page
 from pecia_ui.errors import UiError
 from pecia_ui.following import Snapshot
 from pecia_ui.jobs import Job, JobPage, PageText
-from pecia_ui.views import picture, preview, result, text_box
+from pecia_ui.views import job_picture, preview, result, text_box
 from pecia_ui.views.escaping import plain
 from pecia_ui.visit import Visit
 
@@ -33,13 +32,12 @@ def show(visit: Visit, gateway: Gateway, known: Snapshot, threshold: float) -> N
     done = [number for number, page in known.pages.items() if page.status == "done"]
     st.caption(f"Done: {ranges(done)}" if done else "No page is done yet.")
     number = _chosen(job, known)
-    page = known.pages.get(number)
-    if page is None:
-        st.info(f"Page {number} has not been read yet.", icon=":material/hourglass_top:")
-    elif page.status != "done":
-        st.warning(f"Page {number} could not be read: {plain(page.error)}", icon=":material/error:")
-    else:
-        _page(visit, gateway, (job, page), threshold)
+    # The text comes first: where it stands is drawn on the picture.
+    seen, told = st.columns(2, gap="large")
+    with told:
+        read = _told(visit, gateway, (job, number), known.pages.get(number))
+    with seen:
+        job_picture.show(visit, gateway, (job, number), read, threshold)
 
 
 def ranges(numbers: Iterable[int]) -> str:
@@ -84,29 +82,38 @@ def _chosen(job: Job, known: Snapshot) -> int:
         )
 
 
-def _page(visit: Visit, gateway: Gateway, which: tuple[Job, JobPage], threshold: float) -> None:
-    job, page = which
+def _told(visit: Visit, gateway: Gateway, which: tuple[Job, int], page: JobPage | None) -> PageText | None:
+    """What was read on the page, or why that is not known; gives it."""
+    job, number = which
+    if page is None:
+        st.info(f"Page {number} has not been read yet.", icon=":material/hourglass_top:")
+        return None
+    if page.status != "done":
+        st.warning(f"Page {number} could not be read: {plain(page.error)}", icon=":material/error:")
+        return None
     try:
-        read = visit.page_text(job.id, page, lambda: asyncio.run(gateway.jobs.page(job.id, page.number)))
+        read = visit.page_text(job.id, page, lambda: asyncio.run(gateway.jobs.page(job.id, number)))
     except UiError as failure:
         result.error(failure)
-        return
+        return None
     st.caption(_about(read))
     for warning in read.warnings:
         st.caption(f":material/info: {plain(warning)}")
-    names = ["Text", *(["Preview"] if read.markdown else []), *(["Layout"] if read.layout else [])]
+    _texts(read)
+    return read
+
+
+def _texts(read: PageText) -> None:
+    names = ["Text", *(["Preview"] if read.markdown else [])]
     tabs = dict(zip(names, st.tabs(names), strict=True))
     with tabs["Text"]:
         if read.text.strip():
-            text_box.show(read.text, key=f"page-text-{page.number}")
+            text_box.show(read.text, key=f"page-text-{read.page.number}")
         else:
             st.info("No text was found on this page.", icon=":material/draft:")
     if read.markdown:
         with tabs["Preview"]:
             preview.show(read.markdown)
-    if read.layout:
-        with tabs["Layout"]:
-            _layout(visit, read, threshold)
 
 
 def _about(read: PageText) -> str:
@@ -120,16 +127,3 @@ def _about(read: PageText) -> str:
         f"at attempt {page.attempts}" if page.attempts > 1 else "",
     ]
     return " · ".join(filter(None, parts))
-
-
-def _layout(visit: Visit, read: PageText, threshold: float) -> None:
-    """Where each line stands, on blank paper: the page's own picture stays with the gateway."""
-    if read.layout is None or not read.layout.regions:
-        st.info("It is not known where the text stands.", icon=":material/draft:")
-        return
-    caption = f"Boxes around {result.lines(len(read.layout.regions))} of text on page {read.page.number}"
-    try:
-        st.image(picture.drawn_blank(visit, sheet_of_page(read.layout, threshold, numbers=True)), alt=caption)
-    except CannotDraw:
-        st.info("The layout cannot be shown here.")
-    st.caption("Dashed orange boxes deserve a second look.")

@@ -55,7 +55,7 @@ def show(visit: Visit, picture: Picture, sheet: Sheet, caption: str) -> None:
             return
         picture, sheet = Picture("", b""), dataclasses.replace(sheet, blank=True)
     try:
-        st.image(_drawn(visit, picture, sheet), width="stretch", alt=caption)
+        st.image(drawn(visit, picture, sheet), width="stretch", alt=caption)
     except CannotDraw:
         st.info("This picture cannot be shown here; the gateway may still be able to read it.")
 
@@ -81,12 +81,8 @@ def show_marked(visit: Visit, picture: Picture, reading: Reading, default_thresh
     legend.html(_legend(reading, threshold))
 
 
-def drawn_blank(visit: Visit, sheet: Sheet) -> bytes:
-    """The boxes of the sheet on blank paper. Raises CannotDraw."""
-    return _drawn(visit, Picture("", b""), dataclasses.replace(sheet, blank=True))
-
-
-def _drawn(visit: Visit, picture: Picture, sheet: Sheet) -> bytes:
+def drawn(visit: Visit, picture: Picture, sheet: Sheet) -> bytes:
+    """The picture with the boxes of the sheet, as JPEG; drawn once. Raises CannotDraw."""
     known = visit.drawing
     if known is None or known[:2] != (picture.digest, sheet):
         known = visit.drawing = (picture.digest, sheet, _easel().drawn(picture.data, sheet))

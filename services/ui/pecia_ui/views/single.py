@@ -45,20 +45,20 @@ def show(visit: Visit, gateway: Gateway, known: Inventory, limits: Limits) -> No
     wanted, visit.wants_reading = pressed or visit.wants_reading, False
     if wanted:
         addresses.close_job()
-    if chosen is None:
-        _invite(places)
-    elif wanted and ask.lacks_ref_text:
+    job_id = addresses.job()
+    if chosen is not None and wanted and ask.lacks_ref_text:
         _preview(visit, chosen, places)
         places.text.warning("Say what to locate: the field “Text to locate” is empty.")
+    elif chosen is not None and wanted:
+        _read(visit, gateway, (chosen, ask), (places, limits))
+    elif job_id:
+        job.show(visit, gateway, job_id, limits.threshold)  # its pages stand beside their text
+    elif chosen is None:
+        _invite(places)
     else:
-        if wanted:
-            _read(visit, gateway, (chosen, ask), (places, limits))
         _outcome(visit, chosen, places, limits.threshold)
-        if was_interrupted and not wanted:
+        if was_interrupted:
             places.text.info("The reading was stopped.", icon=":material/stop_circle:")
-    if job_id := addresses.job():
-        with places.text.container():
-            job.show(visit, gateway, job_id, limits.threshold)
 
 
 def _invite(places: _Places) -> None:

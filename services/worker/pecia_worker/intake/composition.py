@@ -68,5 +68,6 @@ def _documents(settings: IntakeGroups) -> Documents:
             "table and CF_R2_BUCKET_NAME with their files. Set both, or OCR_GPU_ENABLED=false.",
             code="missing_required_parameter",
         )
-    database = Database(url, pool_size=settings.intake.concurrency + 1)
+    pooled = settings.documents.pooled
+    database = Database(url, pool_size=settings.intake.concurrency + 1, pooled=pooled)
     return Documents(database, settings.documents)

@@ -10,6 +10,7 @@ from pecia_core.errors import InvalidRequest
 from pecia_core.kinds import PDF, TIFF
 from pecia_core.pdf import OpenPdf, PdfRenderer, TextLayer
 from pecia_core.tiff import Tiff
+
 from pecia_jobs.store import JobSpec
 
 

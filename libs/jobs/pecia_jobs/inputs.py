@@ -6,7 +6,7 @@ larger than memory is no trouble.
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -14,21 +14,27 @@ from typing import BinaryIO
 
 from pecia_core.errors import Unavailable
 from pecia_core.pdf import PdfRenderer
+
 from pecia_jobs.blobs import Blobs
+from pecia_jobs.sheets import Pages, pages_of
 from pecia_jobs.store import JobSpec
 
-from pecia_worker.patience import Patience
-from pecia_worker.rendering import Pages, pages_of
+Attempt = Callable[[], Awaitable[BinaryIO]]
 
 
-class Documents:
+async def at_once(attempt: Attempt) -> BinaryIO:
+    """For `Inputs`: whoever asked is told when the blob store is away."""
+    return await attempt()
+
+
+class Inputs:
     """Fetches inputs and keeps them while they are read, and after that while there is room."""
 
     def __init__(
         self,
         blobs: Blobs,
         renderer: PdfRenderer,
-        patience: Patience,
+        fetching: Callable[[Attempt], Awaitable[BinaryIO]] = at_once,
         *,
         most_bytes: int,
         folder: Path | None = None,
@@ -38,16 +44,16 @@ class Documents:
         Args:
             blobs: where the inputs lie.
             renderer: opens the PDFs.
-            patience: with the blob store and this machine's disk.
+            fetching: makes the attempts to fetch one; may wait for a blob store or disk that is away.
             most_bytes: kept at most; what is being read counts, but is never thrown away.
             folder: for the files; None = the system's for temporary ones.
         """
         self._blobs = blobs
         self._renderer = renderer
-        self._patience = patience
+        self._fetching = fetching
         self._most_bytes = most_bytes
         self._folder = folder
-        self._kept: dict[str, _Kept] = {}  # those asked for last stand last
+        self._kept: dict[_Name, _Kept] = {}  # those asked for last stand last
 
     @asynccontextmanager
     async def open(self, spec: JobSpec) -> AsyncIterator[Pages]:
@@ -55,11 +61,12 @@ class Documents:
 
         Raises:
             NotFound: it was deleted.
-            PeciaError: it cannot be opened.
-            Draining: the blob store or the disk is away and the worker stops.
+            PeciaError: it cannot be opened, or fetched; and what `fetching` raises.
         """
-        kept = self._kept.pop(spec.input_key, None) or self._begin(spec)
-        self._kept[spec.input_key] = kept
+        # Once its password is forgotten, a document that was opened with it is closed to everybody.
+        name = (spec.input_key, bool(spec.password))
+        kept = self._kept.pop(name, None) or self._begin(spec)
+        self._kept[name] = kept
         kept.readers += 1
         try:
             # Another page may wait for the same document: this one's end must not end the opening.
@@ -90,7 +97,7 @@ class Documents:
         return _Kept(spec.input_bytes, stack, asyncio.create_task(self._opened(spec, stack)))
 
     async def _opened(self, spec: JobSpec, stack: AsyncExitStack) -> Pages:
-        file = await self._patience.through("blobs", lambda: self._fetched(spec.input_key))
+        file = await self._fetching(lambda: self._fetched(spec.input_key))
         stack.callback(file.close)
         return await stack.enter_async_context(pages_of(file, spec, self._renderer))
 
@@ -122,6 +129,10 @@ class Documents:
             if not kept.readers and (full or not kept.opened):
                 del self._kept[key]
                 await kept.close()
+
+
+# Of a document: its key, and whether it is opened with a password.
+_Name = tuple[str, bool]
 
 
 class _Kept:
