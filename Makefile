@@ -15,7 +15,7 @@ IN_IMAGES := $(filter-out ocr,$(notdir $(patsubst %/,%,$(dir $(wildcard services
 FOR_IMAGE := uv export -q --no-emit-workspace --no-default-groups --no-header
 TESTS := $(wildcard libs/*/tests services/*/tests) tests
 
-.PHONY: help up install torch lint type contracts pytest test test-images images fuzz fuzz-files quality bench-install bench-cpu bench-http bench-soak bench-jobs bench-gpu bench-handover bench-textlayer bench-scale bench-walls sbom audit licences train-reader protos check-protos docs baseline lock clean
+.PHONY: help up install torch lint type contracts pytest test test-images test-cluster images fuzz fuzz-files quality bench-install bench-cpu bench-http bench-soak bench-jobs bench-gpu bench-handover bench-textlayer bench-scale bench-walls sbom audit licences train-reader protos check-protos docs baseline lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ pytest: ## All tests, side by side; ARGS go to pytest: make pytest ARGS="tests -
 test-images: ## The images, where podman runs: built, restricted, under load, stopped; ARGS go to pytest
 	@podman info >/dev/null 2>&1 || { echo "podman does not run here: the images are not tested. As root on Debian or Ubuntu: apt-get install podman"; exit 0; }; \
 	$(MAKE) --no-print-directory install && $(BIN)/python -m pytest tests/images --timeout=2400 -v $(ARGS)
+
+test-cluster: ## The chart on a real cluster, where PECIA_TEST_KUBECONFIG names one; ARGS go to pytest
+	@[ -n "$$PECIA_TEST_KUBECONFIG" ] || { echo "PECIA_TEST_KUBECONFIG names no cluster: nothing was tested. CONTRIBUTING.md says how to have one on this machine."; exit 0; }; \
+	$(MAKE) --no-print-directory install && $(BIN)/python -m pytest tests/cluster --timeout=3600 -v $(ARGS)
 
 ##@ Ship
 

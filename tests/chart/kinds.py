@@ -1,4 +1,4 @@
-"""Which fields objects have: Kubernetes' own of each version, and those of others that the chart uses."""
+"""Which fields objects have: Kubernetes' own of each version, and those of others by upstream's CRDs."""
 
 import functools
 import json
@@ -13,7 +13,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 _SCHEMAS = files("kubernetes_validate") / "kubernetes-json-schema"
-_OTHERS = Path(__file__).with_name("third_party.yaml")
+_UPSTREAM = Path(__file__).with_name("upstream")
 _CRD = Path(__file__).parents[2] / "helm/pecia-crds/files/ocrmodels.pecia.dev.yaml"
 _OLDEST = (1, 29)
 
@@ -64,10 +64,28 @@ def _validator(api: str, kind: str, version: str) -> jsonschema.Draft202012Valid
 
 
 def _others(api: str, kind: str) -> dict[str, Any]:
-    if kind == "OCRModel":
-        crd = yaml.safe_load(_CRD.read_text())
-        (schema,) = [each["schema"]["openAPIV3Schema"] for each in crd["spec"]["versions"]]
-        return dict(schema)
-    known = yaml.safe_load(_OTHERS.read_text())
-    assert f"{api}/{kind}" in known, f"{api}/{kind} is no kind that tests/chart/third_party.yaml knows"
-    return {"$defs": known["$defs"], **known[f"{api}/{kind}"]}
+    group, _, version = api.partition("/")
+    files = [_CRD] if kind == "OCRModel" else sorted(_UPSTREAM.glob("*.yaml"))
+    for definition in (one for file in files for one in yaml.safe_load_all(file.read_text())):
+        spec = definition["spec"]
+        if (spec["group"], spec["names"]["kind"]) == (group, kind):
+            (schema,) = [
+                one["schema"]["openAPIV3Schema"] for one in spec["versions"] if one["name"] == version
+            ]
+            strict = _strict(schema)
+            strict["properties"]["metadata"] = {"required": ["name", "namespace", "labels"]}
+            return strict
+    raise AssertionError(f"{api}/{kind} is no kind that tests/chart/upstream knows")
+
+
+def _strict(schema: dict[str, Any]) -> dict[str, Any]:
+    """A definition's schema as an API server with strict validation takes it: no field it does not name."""
+    made = dict(schema)
+    if "properties" in made:
+        made["properties"] = {name: _strict(one) for name, one in made["properties"].items()}
+        if not made.get("x-kubernetes-preserve-unknown-fields"):
+            made["additionalProperties"] = False
+    for inner in ("items", "additionalProperties"):
+        if isinstance(made.get(inner), dict):
+            made[inner] = _strict(made[inner])
+    return made

@@ -6,6 +6,9 @@ import yaml
 from tests.chart.kinds import complaint, versions
 from tests.chart.rendering import CHART, NEWEST, SCENARIOS, rendered
 
+# Of a trigger's metadata, in KEDA's pkg/scalers/postgresql_scaler.go; the connection comes another way.
+_READ_BY_KEDA = {"query", "targetQueryValue", "activationTargetQueryValue"}
+
 
 def test_the_versions_are_those_the_chart_promises() -> None:
     """From the oldest that Chart.yaml allows to the newest that is known here."""
@@ -25,13 +28,32 @@ def test_every_object_is_known_to_kubernetes(scenario: str, version: str) -> Non
 
 
 def test_mistakes_are_noticed() -> None:
-    """A misspelt field, a wrong type, a field of a newer version, and one that KEDA does not have."""
+    """A misspelt field, a wrong type, and fields that KEDA and cert-manager do not have."""
     deployment = rendered("ha").one("Deployment", "pecia-gateway")
     spec = deployment["spec"]
     assert complaint({**deployment, "spec": {**spec, "replica": 1}}, "1.34") != ""
     assert complaint({**deployment, "spec": {**spec, "minReadySeconds": "ten"}}, "1.34") != ""
     scaled = rendered("eks").one("ScaledObject", "pecia-worker")
     assert complaint({**scaled, "spec": {**scaled["spec"], "minReplicas": 1}}, "1.34") != ""
+    certificate = rendered("ha").of("Certificate")[0]
+    issuer = {**certificate["spec"]["issuerRef"], "names": "ours"}
+    assert complaint({**certificate, "spec": {**certificate["spec"], "issuerRef": issuer}}, "1.34") != ""
+
+
+def test_a_trigger_says_what_kedas_scaler_reads() -> None:
+    """KEDA's own definition takes any text there: these are the names its PostgreSQL scaler reads."""
+    found = [
+        trigger
+        for scenario in SCENARIOS
+        for scaled in rendered(scenario).of("ScaledObject")
+        for trigger in scaled["spec"]["triggers"]
+    ]
+    assert found
+    for trigger in found:
+        assert trigger["type"] == "postgresql"
+        assert {"query", "targetQueryValue"} <= set(trigger["metadata"]) <= _READ_BY_KEDA
+        (name,) = [one["metadata"]["name"] for one in rendered("eks").of("TriggerAuthentication")]
+        assert trigger["authenticationRef"]["name"] == name
 
 
 def test_an_older_kubernetes_is_refused() -> None:
