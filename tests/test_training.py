@@ -13,7 +13,7 @@ from pecia_ocr.engines.deepseek.loader import load_model
 from training import course as courses
 from training.course import Course, Stage, Ways
 from training.dimensions import READER, TOY
-from training.drawn import ALPHABET, LEVELS, SHEET, Level, held_out, lay_out, paint
+from training.drawn import ALPHABET, LEVELS, SHEETS, Level, held_out, lay_out, paint
 from training.examination import examine, papers
 from training.lessons import Order, cells_of, lessons
 from training.pupil import Pupil
@@ -39,7 +39,7 @@ def figures(out: Path) -> list[tuple[str, ...]]:
         return [tuple(row[:5]) for row in csv.reader(file)]
 
 
-@pytest.mark.parametrize("level", [*LEVELS, SHEET])
+@pytest.mark.parametrize("level", [*LEVELS, *SHEETS])
 def test_a_seed_always_draws_the_same(level: Level) -> None:
     """Text, places and pixels are the seed's; another seed draws another page."""
     first, again, other = lay_out(5, level), lay_out(5, level), lay_out(6, level)
@@ -66,7 +66,7 @@ def test_cells_spell_the_text() -> None:
 
     Narrow characters that are too many for their cell are left out, which is rare.
     """
-    layouts = [lay_out(seed, SHEET if seed % 2 else LEVELS[-1]) for seed in range(200)]
+    layouts = [lay_out(seed, SHEETS[-1] if seed % 2 else LEVELS[-1]) for seed in range(200)]
     spelt = ["".join(ALPHABET[index - 1] for index in cells_of(page).flatten() if index) for page in layouts]
     wanted = [page.text.replace("\n", "") for page in layouts]
     assert all(is_part(short, whole) for short, whole in zip(spelt, wanted, strict=True))
@@ -82,7 +82,7 @@ def is_part(short: str, whole: str) -> bool:
 def test_examination_strings_are_never_trained_on() -> None:
     """Every paper is of a string that is held out, and no lesson of any level is."""
     assert all(held_out(page.text) for page in papers(200, LEVELS[-1]))
-    trained = [line for level in [*LEVELS, SHEET] for seed in range(150) for line in lines(seed, level)]
+    trained = [line for level in [*LEVELS, *SHEETS] for seed in range(150) for line in lines(seed, level)]
     assert not any(held_out(line) for line in trained)
     assert 0.05 < sum(held_out(str(number)) for number in range(1000, 3000)) / 2000 < 0.15
 

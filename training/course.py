@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from training.drawn import LEVELS, SHEET, Level
+from training.drawn import LEVELS, SHEETS, Level
 from training.lessons import Lesson, Order, ahead
 from training.pupil import Pupil
 
@@ -19,7 +19,7 @@ STATE = "state.pt"
 LOG = "log.csv"
 COLUMNS = ("stage", "step", "level", "loss", "right", "rate", "pages_per_second", "minutes")
 _WARM_UP = 50
-_EASY = 20
+_EASY = {"words": 0.05, "eyes": 0.12, "both": 0.02}
 _LEAST = 0.02  # of the learning rate, at the end
 _LONGEST_GRADIENT = 1.0
 _LOOK_AGAIN = 5.0  # seconds
@@ -27,16 +27,21 @@ _LOOK_AGAIN = 5.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One of the three lessons of `Pupil`: how long, how many pages a step, how fast."""
+    """One of the three lessons of `Pupil`: how long, how many pages a step, how fast it learns."""
 
     name: str
     steps: int
     pages: int
     rate: float
 
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """What its pages are like, from the easiest on."""
+        return SHEETS if self.name == "eyes" else LEVELS
+
     def level(self, step: int) -> int:
-        """Which of `LEVELS`: a twentieth of the steps for each of the easier ones, then the hardest."""
-        return min(len(LEVELS) - 1, _EASY * step // self.steps)
+        """Which of `levels`: a share of the steps for each of the easier ones, then the hardest."""
+        return min(len(self.levels) - 1, int(step / (self.steps * _EASY[self.name])))
 
     def rate_at(self, step: int) -> float:
         """A warm-up, then half a cosine."""
@@ -118,7 +123,9 @@ class Course:
         for number, stage in enumerate(self.stages[self.stage :], self.stage):
             for at in range(step, stage.steps):
                 seed = 1 + 16 * self.ways.seed + number
-                yield Order(at, stage.pages, level_of(stage, at), painted=stage.name != "words", seed=seed)
+                yield Order(
+                    at, stage.pages, stage.levels[stage.level(at)], painted=stage.name != "words", seed=seed
+                )
             step = 0
 
     def _learn(self, stage: Stage, batch: list[Lesson]) -> tuple[float, float]:
@@ -171,11 +178,6 @@ class Course:
                 time.sleep(_LOOK_AGAIN)
 
 
-def level_of(stage: Stage, step: int) -> Level:
-    """Eyes learn from full sheets, from the beginning."""
-    return SHEET if stage.name == "eyes" else LEVELS[stage.level(step)]
-
-
 class _Record:
     """The log: a line has the means of the steps since the line before."""
 
@@ -192,7 +194,7 @@ class _Record:
     def write(self, stage: Stage, step: int, spent: float) -> str:
         loss, right, speed = (sum(column) / len(self._since) for column in zip(*self._since, strict=True))
         self._since = []
-        level = "sheet" if stage.name == "eyes" else str(stage.level(step - 1))
+        level = str(stage.level(step - 1))
         row = (stage.name, str(step), level, f"{loss:.4f}", f"{right:.4f}", f"{stage.rate_at(step - 1):.2e}",
                f"{speed:.1f}", f"{spent / 60:.1f}")  # fmt: skip
         self._append(row)

@@ -38,16 +38,17 @@ class Level:
     """How hard a page is.
 
     `length`: characters of a line, fewest and most. `em`: of the print, as a share of the page's side.
-    `kinds`: of strings, see `_word`. `lines`: at most. `turn`: degrees, either way. `noise`: the greatest
-    standard deviation, of 255.
+    `kinds`: of strings, see `_word`. `lines`: fewest and most. `turn`: degrees, either way. `noise`: the greatest
+    standard deviation, of 255. `fonts`: at most so many of those there are.
     """
 
     length: tuple[int, int]
     em: tuple[float, float]
     kinds: tuple[str, ...]
-    lines: int = 1
+    lines: tuple[int, int] = (1, 1)
     turn: float = 0.0
     noise: float = 0.0
+    fonts: int = 9
 
 
 _ALL = ("number", "amount", "capitals", "code", "lower", "name")
@@ -58,8 +59,14 @@ LEVELS = (
     Level((3, 8), (0.11, 0.18), _ALL, turn=1.0, noise=4.0),
     Level((3, 8), (0.10, 0.18), _ALL, turn=2.0, noise=8.0),
 )
-# For eyes alone: many characters a page, so that each costs little.
-SHEET = Level((3, 9), (0.10, 0.18), _ALL, lines=5, turn=2.0, noise=8.0)
+# For eyes alone: many characters a page, so that each costs little. What a digit is, in one font, comes first:
+# from all at once nothing is learnt for long.
+SHEETS = (
+    Level((6, 9), (0.12, 0.15), ("number",), lines=(5, 6), fonts=1),
+    Level((4, 9), (0.11, 0.16), ("number", "capitals", "code"), lines=(4, 6), fonts=2),
+    Level((3, 9), (0.10, 0.18), _ALL, lines=(3, 6), turn=1.0, noise=4.0),
+    Level((3, 9), (0.10, 0.18), _ALL, lines=(1, 6), turn=2.0, noise=8.0),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +109,10 @@ def lay_out(seed: int, level: Level, *, unseen: bool = False) -> Layout:
     dice = Random(seed)  # noqa: S311 - nothing secret
     width = dice.randint(280, 480)
     height = min(480, max(280, round(width * dice.uniform(0.75, 1.33))))
-    number = dice.randrange(_fonts())
+    number = dice.randrange(min(level.fonts, _fonts()))
     em = round(dice.uniform(*level.em) * min(width, height))
     turn = dice.uniform(-level.turn, level.turn)
-    count = dice.randint(1, level.lines)
+    count = dice.randint(*level.lines)
     lines: list[tuple[str, float, float]] = []
     # No two lines in one row of tokens.
     pitch = max(_PITCH * em, _SPARSE * height)

@@ -11,6 +11,7 @@ from pecia_ocr.engines.deepseek import testing
 from pecia_ocr.engines.deepseek.loader import load_model
 from pecia_ocr.settings import usable_cores
 
+from training.beginning import begin
 from training.course import Course, Stage, Ways
 from training.dimensions import READER
 from training.drawn import LEVELS
@@ -43,6 +44,7 @@ def main(arguments: list[str]) -> int:
     torch.manual_seed(asked.seed)
     start = testing.write(out / "start", READER, asked.seed)
     pupil = Pupil(load_model(start, dtype=torch.float32, device=device))
+    begin(pupil.model, asked.seed)
     pause = Path(asked.pause_while) if asked.pause_while else None
     course = Course(pupil, stages(asked.steps), Ways(out, asked.minutes, pause, seed=asked.seed))
     if asked.fresh:
