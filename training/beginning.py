@@ -1,7 +1,7 @@
 """Weights to learn from.
 
-Those of `pecia_ocr.engines.deepseek.testing` are spread wide, so that each part of an untrained model shows in
-what it says. To learn from they are bad: a patch's embedding would be fourteen times what all layers add to it.
+Those of `pecia_ocr.engines.deepseek.testing` are spread wide, so that each part of an untrained model shows
+in what it says. To learn from they are bad: the embedding of a patch would be 14 times what layers add to it.
 """
 
 import math
@@ -31,7 +31,7 @@ def _spread(name: str, weight: torch.Tensor) -> float:
     if "embed_tokens" in name:
         return _WORDS
     # What shifts attention by distance begins with nothing, as vectors do.
-    if "rel_pos" in name or weight.ndim < 2:
+    if "rel_pos" in name or weight.ndim == 1:
         return 0.0
     # Experts are stacked: the first axis is theirs.
     inner = weight.shape[2:] if ".experts." in name else weight.shape[1:]
@@ -41,4 +41,4 @@ def _spread(name: str, weight: torch.Tensor) -> float:
 
 def _middle(name: str, weight: torch.Tensor) -> float:
     """Norms begin as factors of one."""
-    return 1.0 if weight.ndim < 2 and "norm" in name and name.endswith("weight") else 0.0
+    return 1.0 if weight.ndim == 1 and "norm" in name and name.endswith("weight") else 0.0

@@ -14,7 +14,7 @@ READER = Dimensions(
     sam=48,
     sam_heads=1,
     sam_layers=2,
-    # Each window of 14 patches holds whole characters; what the whole page is needed for, the second encoder sees.
+    # A window of 14 patches holds whole characters; the whole page is what the second encoder sees.
     sam_global=(),
     sam_out=64,
     sam_down=(96, 128),

@@ -38,8 +38,8 @@ class Level:
     """How hard a page is.
 
     `length`: characters of a line, fewest and most. `em`: of the print, as a share of the page's side.
-    `kinds`: of strings, see `_word`. `lines`: fewest and most. `turn`: degrees, either way. `noise`: the greatest
-    standard deviation, of 255. `fonts`: at most so many of those there are.
+    `kinds`: of strings, see `_word`. `lines`: fewest and most. `turn`: degrees, either way. `noise`: the
+    greatest standard deviation, of 255. `fonts`: at most so many of those there are.
     """
 
     length: tuple[int, int]
@@ -59,8 +59,8 @@ LEVELS = (
     Level((3, 8), (0.11, 0.18), _ALL, turn=1.0, noise=4.0),
     Level((3, 8), (0.10, 0.18), _ALL, turn=2.0, noise=8.0),
 )
-# For eyes alone: many characters a page, so that each costs little. What a digit is, in one font, comes first:
-# from all at once nothing is learnt for long.
+# For eyes alone: many characters a page, so that each costs little. What a digit is, in one font, comes
+# first: from all at once nothing is learnt for long.
 SHEETS = (
     Level((6, 9), (0.12, 0.15), ("number",), lines=(5, 6), fonts=1),
     Level((4, 9), (0.11, 0.16), ("number", "capitals", "code"), lines=(4, 6), fonts=2),
