@@ -103,6 +103,7 @@ PECIA_ENGINES__RAPID: {{ has "rapid" .engines }}
 PECIA_ENGINES__RAPID_WORKERS: {{ .workers | int64 }}
 PECIA_ENGINES__TESSERACT: {{ has "tesseract" .engines }}
 PECIA_ENGINES__LOAD_TIMEOUT_S: {{ .startupSeconds | int64 }}
+PECIA_ENGINES__EXIT_WHEN_BROKEN: {{ .exitWhenBroken }}
 PECIA_GPU_ENABLED: {{ has "deepseek" .engines }}
 {{- if has "deepseek" .engines }}
 {{- with .deepseekServerUrl }}

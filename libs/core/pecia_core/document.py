@@ -53,7 +53,8 @@ class Line:
 class Block:
     """A region of a page; `reading_order` is its position on the page, from 0.
 
-    `content` is the text of blocks without lines of their own: a table as HTML, a formula as LaTeX.
+    `content` is text that is more than its lines: a table as HTML, a formula as LaTeX, a model's Markdown.
+    Lines beside it only say where it stands.
     `label` is what the model called the block, where that says more than the kind.
     """
 

@@ -22,7 +22,8 @@ class Sampling:
 class RecognizeOptions:
     """What the caller wants from one page. `languages` empty = what the engine was configured with.
 
-    `annotate` asks for a picture of the page on which the places that were found are drawn.
+    `annotate` asks for a picture of the page on which the places that were found are drawn, `figures` for
+    the figures of the page, cut out.
     """
 
     model: str = "auto"
@@ -34,6 +35,7 @@ class RecognizeOptions:
     priority: Priority = Priority.DEFAULT
     page_index: int = 0
     annotate: bool = False
+    figures: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,25 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure cut out of the page and turned upright, as a JPEG of `width` x `height` pixels.
+
+    `name` is what the text calls it, as in `![](figure-1)`; `block` the reading_order of its block.
+    """
+
+    name: str
+    block: int
+    width: int
+    height: int
+    jpeg: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Recognition:
     """A finished page. `cached` = from a result that was kept: nothing was read for this call.
 
-    `annotated_png` is empty unless it was asked for; left out of the repr.
+    `annotated_png` and `figures` are empty unless they were asked for; pictures are left out of the repr.
+    `agreement`: how far two engines agree on the page, 0.0 to 1.0; None = it was read by one.
     """
 
     page: Page
@@ -82,6 +99,8 @@ class Recognition:
     usage: Usage = field(default_factory=Usage)
     cached: bool = False
     annotated_png: bytes = field(default=b"", repr=False)
+    figures: tuple[Figure, ...] = ()
+    agreement: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,7 @@ def options_to_proto(options: said.RecognizeOptions) -> ocr_pb2.RecognizeOptions
         priority=_PRIORITIES[options.priority],
         page_index=options.page_index,
         annotate=options.annotate,
+        figures=options.figures,
         sampling=ocr_pb2.Sampling(
             temperature=sampling.temperature,
             max_tokens=sampling.max_tokens,
@@ -168,6 +169,7 @@ def options_from_proto(message: ocr_pb2.RecognizeOptions) -> said.RecognizeOptio
         priority=_PRIORITY_OF.get(message.priority, Priority.DEFAULT),
         page_index=message.page_index,
         annotate=message.annotate,
+        figures=message.figures,
     )
 
 
@@ -209,6 +211,17 @@ def recognition_to_proto(recognition: said.Recognition) -> ocr_pb2.Recognition:
         ),
         cached=recognition.cached,
         annotated_png=recognition.annotated_png,
+        figures=[
+            ocr_pb2.Figure(
+                name=figure.name,
+                block=figure.block,
+                width=figure.width,
+                height=figure.height,
+                jpeg=figure.jpeg,
+            )
+            for figure in recognition.figures
+        ],
+        agreement=recognition.agreement,
     )
 
 
@@ -228,6 +241,11 @@ def recognition_from_proto(message: ocr_pb2.Recognition) -> said.Recognition:
         usage=said.Usage(usage.prompt_tokens, usage.image_tokens, usage.completion_tokens),
         cached=message.cached,
         annotated_png=message.annotated_png,
+        figures=tuple(
+            said.Figure(figure.name, figure.block, figure.width, figure.height, figure.jpeg)
+            for figure in message.figures
+        ),
+        agreement=message.agreement if message.HasField("agreement") else None,
     )
 
 

@@ -9,6 +9,7 @@ from pecia_core.document import Block, Document, Line, Page, Word
 from pecia_core.geometry import BBox, Point, Polygon
 from pecia_core.recognition import (
     Delta,
+    Figure,
     Notice,
     Recognition,
     RecognizeOptions,
@@ -79,6 +80,10 @@ _recognitions = st.builds(
     timings=st.builds(Timings, _milliseconds, _milliseconds, _milliseconds, _milliseconds),
     usage=st.builds(Usage, _counts, _counts, _counts),
     annotated_png=st.binary(max_size=20),
+    figures=st.lists(
+        st.builds(Figure, _texts, _counts, _counts, _counts, st.binary(max_size=20)), max_size=2
+    ).map(tuple),
+    agreement=st.none() | st.floats(0, 1, width=32),
 )
 _options = st.builds(
     RecognizeOptions,
@@ -91,6 +96,7 @@ _options = st.builds(
     priority=st.sampled_from(Priority),
     page_index=_counts,
     annotate=st.booleans(),
+    figures=st.booleans(),
 )
 
 for kind, strategy in (

@@ -71,6 +71,11 @@ def page_key(tenant: str, job_id: str, number: int, token: str) -> str:
     return f"{job_prefix(tenant, job_id)}/pages/{number:05d}.{token}.json"
 
 
+def figure_key(page: str, name: str) -> str:
+    """A figure of the page whose result has the key `page`; `name` as in the result."""
+    return f"{page.removesuffix('.json')}.{name}.jpg"
+
+
 def result_key(tenant: str, job_id: str, name: str) -> str:
     """One of the files of a finished job: `RESULT_MARKDOWN` and the others."""
     return f"{job_prefix(tenant, job_id)}/{name}"

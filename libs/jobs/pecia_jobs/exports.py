@@ -43,6 +43,7 @@ def metadata(job: Job, pages: list[JobPage], state: JobState, now: float) -> Jso
             "model_size": asked.model_size.value if asked.model_size else None,
             "ref_text": asked.ref_text,
             "languages": list(asked.languages),
+            "figures": asked.figures,
             "dpi": job.options.dpi,
             "text_layer": job.options.text_layer,
         },

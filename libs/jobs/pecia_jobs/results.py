@@ -5,6 +5,7 @@ missing is named where it would stand: no document is silently short.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from pecia_jobs.blobs import RESULT_JSON, RESULT_MARKDOWN, RESULT_TEXT
 from pecia_jobs.model import Job, JobPage, Lease, PageSource, PageState
 
 Json = dict[str, Any]
+_FIGURE = re.compile(r"!\[\]\((figure-\d+)\)")
 
 
 def page_result(lease: Lease, task: TaskType, source: PageSource, read: Recognition) -> Json:
@@ -40,6 +42,11 @@ def page_result(lease: Lease, task: TaskType, source: PageSource, read: Recognit
             "engine_ms": read.timings.engine_ms,
             "total_ms": read.timings.total_ms,
         },
+        "agreement": read.agreement,
+        "figures": [
+            {"name": figure.name, "block": figure.block, "width": figure.width, "height": figure.height}
+            for figure in read.figures
+        ],
         "page": page_json(read.page),
     }
 
@@ -80,13 +87,23 @@ def missing(page: JobPage) -> str:
             return f"Page {page.number} has not been read yet."
 
 
+def _with_figures(number: int, result: Json) -> str:
+    """A page's Markdown, its figures where the job's address has them: names are a page's own."""
+    there_are = {figure["name"] for figure in result.get("figures", ())}
+
+    def placed(found: re.Match[str]) -> str:
+        return f"![](figures/{number}/{found[1]}.jpg)" if found[1] in there_are else found[0]
+
+    return _FIGURE.sub(placed, result["markdown"])
+
+
 class _Markdown:
     def begin(self, _job: Job, _pages: list[JobPage]) -> Iterator[str]:
         yield from ()
 
     def page(self, page: JobPage, result: Json | None) -> Iterator[str]:
         yield f"<!-- page {page.number} -->\n\n"
-        yield f"> **{missing(page)}**" if result is None else result["markdown"]
+        yield f"> **{missing(page)}**" if result is None else _with_figures(page.number, result)
         yield "\n\n"
 
     def end(self) -> Iterator[str]:

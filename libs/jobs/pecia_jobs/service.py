@@ -8,7 +8,7 @@ from typing import Any
 
 from pecia_core.errors import Conflict, NotFound, PeciaError, Unavailable
 
-from pecia_jobs.blobs import RESULT_JSON, RESULT_MARKDOWN, RESULT_TEXT, Blobs, job_prefix
+from pecia_jobs.blobs import RESULT_JSON, RESULT_MARKDOWN, RESULT_TEXT, Blobs, figure_key, job_prefix
 from pecia_jobs.database import Database
 from pecia_jobs.downloads import Download, Downloads
 from pecia_jobs.ids import is_job_id
@@ -132,6 +132,21 @@ class JobService:
         if number >= 1 << 31 or not await self._store.pages(tenant, job.id, numbers=[number]):
             raise _no_such_page(number)
         return await self._store.spec(job.id)
+
+    async def figure(self, tenant: str, job_id: str, number: int, name: str) -> bytes:
+        """A figure of a page, as a JPEG.
+
+        Raises:
+            NotFound: no such job, page or figure.
+            Conflict: the page has not been read (`job_page_not_ready`).
+        """
+        page, result = await self.page(tenant, job_id, number)
+        if name not in {figure["name"] for figure in result.get("figures", ())}:
+            raise NotFound(
+                f"Page {number} has no such figure. Its result lists those it has, where the job was made "
+                "with figures=true."
+            )
+        return await self._blobs.get(figure_key(page.result_key, name))
 
     def watch(self, job: Job, after: int) -> AsyncGenerator[tuple[JobPage | Job, int | None], None]:
         """What happens to a job, as `watched` tells it."""

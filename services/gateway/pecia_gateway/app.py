@@ -33,7 +33,18 @@ from pecia_gateway.middleware import (
 )
 from pecia_gateway.openapi import DocumentedApi
 from pecia_gateway.problems import add_problem_handlers, response_of
-from pecia_gateway.routes import admin, deliveries, health, jobs, models, ocr, openai, pages, reviews
+from pecia_gateway.routes import (
+    admin,
+    deliveries,
+    figures,
+    health,
+    jobs,
+    models,
+    ocr,
+    openai,
+    pages,
+    reviews,
+)
 from pecia_gateway.settings import JobSettings, Settings
 
 # What a form has beside its document.
@@ -59,7 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.needs_keys = settings.auth.keys_file is not None
     add_problem_handlers(app)
     add_docs_page(app)
-    for routes in (openai, ocr, jobs, pages, deliveries, reviews, admin, models, health):
+    for routes in (openai, ocr, jobs, pages, figures, deliveries, reviews, admin, models, health):
         app.include_router(routes.router)
         _answer_head(app, routes.router.routes)
     _answer_head(app, app.routes)  # the page

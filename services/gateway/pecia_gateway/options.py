@@ -87,6 +87,7 @@ def page_options(asked: PageRequest, prompt: str = "") -> RecognizeOptions:
         ref_text=ref_text,
         languages=_languages(asked.languages),
         annotate=bool(asked.annotate),
+        figures=bool(asked.figures),
     )
 
 

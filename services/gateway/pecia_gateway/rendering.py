@@ -8,7 +8,7 @@ from typing import Any
 
 from pecia_core.document import Document
 from pecia_core.formats import document_json, page_json
-from pecia_core.recognition import Notice, Recognition, Usage
+from pecia_core.recognition import Figure, Notice, Recognition, Usage
 from pecia_core.vocabulary import FinishReason
 
 from pecia_gateway.schemas.ocr import OcrLine, OcrResponse
@@ -175,8 +175,25 @@ def extension_of(pages: Sequence[Recognition], warnings: Sequence[Notice] = ()) 
 
 
 def _page(read: Recognition) -> dict[str, Any]:
-    picture = {"annotated_png": b64encode(read.annotated_png).decode()} if read.annotated_png else {}
-    return page_json(read.page) | picture
+    said = page_json(read.page)
+    if read.annotated_png:
+        said["annotated_png"] = b64encode(read.annotated_png).decode()
+    if read.agreement is not None:
+        said["agreement"] = read.agreement
+    if read.figures:
+        said["figures"] = [_figure(figure) for figure in read.figures]
+    return said
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    return {
+        "name": figure.name,
+        "block": figure.block,
+        "width": figure.width,
+        "height": figure.height,
+        "media_type": "image/jpeg",
+        "data": b64encode(figure.jpeg).decode(),
+    }
 
 
 def _worst_finish(pages: Sequence[Recognition]) -> FinishReason:

@@ -24,6 +24,7 @@ ASKS = [
     ("GET", "/v1/jobs/{id}"),
     ("GET", "/v1/jobs/{id}/pages"),
     ("GET", "/v1/jobs/{id}/pages/1"),
+    ("GET", "/v1/jobs/{id}/figures/1/figure-1.jpg"),
     ("GET", "/v1/jobs/{id}/events"),
     ("GET", "/v1/jobs/{id}/download"),
     ("GET", "/v1/jobs/{id}/download?format=json&partial=true"),

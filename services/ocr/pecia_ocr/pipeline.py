@@ -16,10 +16,10 @@ from pecia_core.vocabulary import EngineName, TaskType
 
 from pecia_ocr.admission import Admission, Place
 from pecia_ocr.cache import CacheControl, Elsewhere, Flight, Flights, Outcome, Results, Ticket, replayed
-from pecia_ocr.fallback import Ladder
 from pecia_ocr.registry import Choice
 from pecia_ocr.scheduling.lane import Lane
 from pecia_ocr.scheduling.process import PageInput
+from pecia_ocr.witness import Witness
 
 _MAX_REF_TEXT = 1000
 # DeepSeek writes some of its tokens with the full-width bar.
@@ -44,19 +44,19 @@ class Pipeline:
 
     def __init__(
         self,
-        ladder: Ladder,
+        witness: Witness,
         admission: Admission,
         results: Results,
         elsewhere: Elsewhere,
         timeout_s: float,
     ) -> None:
         """Know the engines, the limits, what was and is read, and how long a page may take (seconds)."""
-        self.registry = ladder.registry
+        self.registry = witness.registry
         self.flights = Flights(timeout_s)
         self._admission = admission
         self._results = results
         self._elsewhere = elsewhere
-        self._ladder = ladder
+        self._witness = witness
         self._timeout_s = timeout_s
 
     async def recognize(self, page: PageInput, asker: Asker) -> AsyncGenerator[Event, None]:
@@ -116,7 +116,7 @@ class Pipeline:
                 yield event
             return
         with ExitStack() as stack:
-            async with aclosing(self._ladder.read(wish.page, wish.lane, streaming=wish.streaming)) as events:
+            async with aclosing(self._witness.read(wish.page, wish.lane, streaming=wish.streaming)) as events:
                 async for event in events:
                     if isinstance(event, Started):
                         stack.enter_context(self._elsewhere.marked(name))

@@ -3,21 +3,28 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from math import ceil, sqrt
 from time import perf_counter
 
+import numpy as np
 from pecia_core.document import Block, Line, Page
 from pecia_core.formats import line_text, separator
 from pecia_core.geometry import Polygon
-from pecia_core.recognition import Delta, Recognition, RecognizeOptions, Timings, Usage
+from pecia_core.recognition import Delta, Notice, Recognition, RecognizeOptions, Timings, Usage
 from pecia_core.telemetry import memory_usage_event, processing_time_event, resident_bytes
 from pecia_core.vocabulary import BlockKind
+from PIL import Image
 
+from pecia_ocr import figures
 from pecia_ocr.annotating import annotated
 from pecia_ocr.decoding import Decoded
 from pecia_ocr.engines.base import CancelToken, Engine, Finished, Oriented, PlacedLine
-from pecia_ocr.places import enlarged
+from pecia_ocr.places import placed
 
 log = logging.getLogger(__name__)
+
+# Pixels in which lines of text can still be told from lines upside down.
+_GLANCE_AREA = 1_200_000
 
 Emit = Callable[[Delta | Block], None]
 
@@ -101,9 +108,9 @@ def read_page(
     page = decode()
     decoded = perf_counter()
     cancel.check()
-    assembly = _Assembly(options)
+    assembly = _Assembly(options, rotation=page.turned)
     for event in engine.read(page.pixels, options, cancel):
-        for said in _follow(assembly, enlarged(event, page)):
+        for said in _follow(assembly, placed(event, page)):
             emit(said)
     for block in assembly.close_block():
         emit(block)
@@ -112,6 +119,23 @@ def read_page(
     log.info(memory_usage_event(resident_bytes()))
     timings = Timings(decode_ms=(decoded - began) * 1000, engine_ms=(ended - decoded) * 1000)
     return _recognition(engine, page, assembly, timings)
+
+
+def glance(
+    engine: Engine, decode: Callable[[], Decoded], options: RecognizeOptions, cancel: CancelToken
+) -> Recognition:
+    """Which way up a page stands, and nothing else: engines that can tell say it before they read.
+
+    Args, raises: as `read_page`.
+    """
+    page = decode()
+    cancel.check()
+    step = ceil(sqrt(page.pixels.shape[0] * page.pixels.shape[1] / _GLANCE_AREA))
+    seen = np.asarray(Image.fromarray(page.pixels).reduce(step), np.uint8)
+    first = next(engine.read(seen, options, cancel), None)
+    rotation = first.rotation if isinstance(first, Oriented) else 0
+    info = engine.info
+    return Recognition(Page(page.width, page.height, rotation=rotation), "", info.name, info.revision)
 
 
 def _follow(assembly: _Assembly, event: object) -> Iterator[Delta | Block]:
@@ -138,14 +162,24 @@ def _recognition(engine: Engine, decoded: Decoded, assembly: _Assembly, timings:
     )
     text = "".join(assembly.deltas)
     info = engine.info
+    cut = figures.cut_out(decoded.as_sent, page) if assembly.options.figures else ()
+    left_out = figures.count(page) - len(cut) if assembly.options.figures else 0
     return Recognition(
         page=page,
         text=text,
         engine=info.name,
         model=info.revision,
         finish_reason=assembly.finished.finish_reason,
-        warnings=assembly.finished.warnings,
+        warnings=(*assembly.finished.warnings, *_figures_left_out(left_out)),
         timings=timings,
         usage=assembly.finished.usage or Usage(completion_tokens=len(text.split())),
-        annotated_png=annotated(decoded.pixels, page) if assembly.options.annotate else b"",
+        annotated_png=annotated(decoded.as_sent, page) if assembly.options.annotate else b"",
+        figures=cut,
     )
+
+
+def _figures_left_out(count: int) -> tuple[Notice, ...]:
+    if not count:
+        return ()
+    why = "Figures that are not in the answer, being too many, too large, or off the page"
+    return (Notice("figures_left_out", f"{why}: {count}."),)

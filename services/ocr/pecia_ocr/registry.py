@@ -79,6 +79,14 @@ class Registry:
         )
         return next((lane for lane in able if lane.info and task in lane.info.tasks), None)
 
+    @property
+    def second(self) -> Lane | None:
+        """The CPU engine that looks at pages beside DeepSeek-OCR, if one is ready."""
+        ready = (
+            lane for lane in self.lanes if lane.name in _AUTO_ORDER[1:] and lane.state == EngineState.READY
+        )
+        return next(ready, None)
+
     def _by_model(self, model: str) -> Choice:
         if model == AUTO:
             return Choice(self._best(self.lanes))

@@ -38,6 +38,7 @@ from pecia_ocr.settings import (
     worker_environment,
 )
 from pecia_ocr.transport import HealthPort, server_credentials
+from pecia_ocr.witness import Witness
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,8 @@ class OcrServer:
         results = Results(store, _setup(settings), self.metrics_registry)
         admission = Admission(settings.limits)
         ladder = Ladder(self.registry, self.metrics_registry)
-        self.pipeline = Pipeline(ladder, admission, results, elsewhere, settings.inference_timeout_s)
+        witness = Witness(ladder, settings.deepseek, self.metrics_registry)
+        self.pipeline = Pipeline(witness, admission, results, elsewhere, settings.inference_timeout_s)
         most = settings.limits.max_picture_bytes
         blobs = BlobFolder(settings.blobs.root, most, apart=not door.open)
         ocr_pb2_grpc.add_OcrServiceServicer_to_server(OcrServicer(self.pipeline, blobs, settings), server)
@@ -104,12 +106,18 @@ class OcrServer:
 
     def _on_lane_change(self) -> None:
         self._health_task = asyncio.ensure_future(self._update_health())
-        if all(lane.state in (EngineState.UNAVAILABLE, EngineState.FAILED) for lane in self.lanes):
+        if self._is_broken:
             self.broken.set()
 
+    @property
+    def _is_broken(self) -> bool:
+        """Whether only a new process may mend it: no engine works, or one that did is lost for good."""
+        dead = [lane.state in (EngineState.UNAVAILABLE, EngineState.FAILED) for lane in self.lanes]
+        return (bool(dead) and all(dead)) or any(lane.lost for lane in self.lanes)
+
     async def _update_health(self) -> None:
-        """The nameless service says the process is alive, the named ones that an engine can answer."""
-        await self.health.set("", _SERVING)
+        """The nameless service says the process is alive and not broken, the named ones who can answer."""
+        await self.health.set("", _NOT_SERVING if self._is_broken else _SERVING)
         serving = self.registry.ready and not self._draining
         await self.health.set(SERVICE, _SERVING if serving else _NOT_SERVING)
         for lane in self.lanes:
@@ -224,6 +232,7 @@ def _spec(settings: Settings, name: EngineName, config: Mapping[str, object]) ->
         config=dict(config),
         environment=worker_environment(),
         load_timeout_s=settings.engines.load_timeout_s,
+        reload_patience_s=settings.engines.reload_patience_s,
         cancel_grace_s=settings.engines.cancel_grace_s,
         log_level=settings.telemetry.log_level,
         decoding=_decoding(settings),
@@ -254,7 +263,7 @@ async def serve(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT, then drain; or until no engine can be loaded, where that is wished.
 
     Returns:
-        The exit status: 3 = no engine could be loaded.
+        The exit status: 3 = no engine could be loaded, or one was lost.
     """
     configure_logging("ocr", settings.telemetry.log_level)
     probe.check(required=settings.wall.required)
@@ -267,11 +276,12 @@ async def serve(settings: Settings) -> int:
     if settings.engines.exit_when_broken:
         waited.add(asyncio.create_task(server.broken.wait()))
     await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+    reasons = " ".join(lane.reason for lane in server.lanes if lane.reason)
+    lost = any(lane.lost for lane in server.lanes)
     log.info("Draining")
     await server.stop()
     log.info("Stopped")
     if stop.is_set():
         return 0
-    reasons = " ".join(lane.reason for lane in server.lanes)
-    log.error("No engine could be loaded", extra={"reason": reasons})
+    log.error("An engine was lost" if lost else "No engine could be loaded", extra={"reason": reasons})
     return _BROKEN

@@ -59,6 +59,14 @@ PAGE = (
 )
 
 
+def test_a_figure_without_a_place_is_not_named() -> None:
+    """There is nothing to show; its region is told, on the page as a whole."""
+    pieces = read("<|ref|>image<|/ref|><|det|>[[9, 9, 9, 9]]<|/det|>\nFig. 1")
+    assert text_of(pieces) == "Fig. 1"
+    (block,) = blocks_of(pieces)
+    assert (block.kind, block.content) == (BlockKind.FIGURE, "Fig. 1")
+
+
 def test_a_page_of_the_first_model() -> None:
     """Text without tags, and a block for each region with its kind, label, place and content."""
     pieces = read(PAGE)

@@ -2,13 +2,14 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 
 from pecia_core.errors import InvalidDocument
 from pecia_core.formats import page_text
 from pecia_core.recognition import Recognition
 from pecia_core.vocabulary import TaskType
-from pecia_jobs.blobs import Blobs, page_key
+from pecia_jobs.blobs import Blobs, figure_key, page_key
 from pecia_jobs.inputs import Inputs
 from pecia_jobs.model import Lease, PageResult, PageSource
 from pecia_jobs.results import encoded, page_result
@@ -55,18 +56,29 @@ async def read_page(lease: Lease, desk: Desk) -> PageResult:
         answer = await _own_text(pages, lease, spec, desk) or await _seen_text(pages, lease, spec, desk)
     blob = encoded(page_result(lease, spec.options.recognize.task_type, answer.source, answer.read))
     key = page_key(lease.tenant, lease.job_id, lease.number, lease.token)
+    stored = len(blob)
+    # Before what names them: whoever reads the result finds them.
+    for figure in answer.read.figures:
+        put = partial(desk.blobs.put, figure_key(key, figure.name), figure.jpeg)
+        await desk.patience.through("blobs", put)
+        stored += len(figure.jpeg)
     await desk.patience.through("blobs", lambda: desk.blobs.put(key, blob))
     desk.metrics.page_seconds.labels(answer.source).observe(time.monotonic() - began)
     return PageResult(
         lease=lease,
         result_key=key,
         result_sha256=sha256(blob).hexdigest(),
-        result_bytes=len(blob),
+        result_bytes=stored,
         source=answer.source,
         engine=answer.read.engine,
         fallback_from=answer.read.fallback_from,
-        confidence=answer.read.page.confidence,
+        confidence=_confidence(answer.read),
     )
+
+
+def _confidence(read: Recognition) -> float | None:
+    """Whether a person has to look: that two engines disagree counts for more than the word of one."""
+    return read.page.confidence if read.agreement is None else read.agreement
 
 
 async def _own_text(pages: Pages, lease: Lease, spec: JobSpec, desk: Desk) -> _Answer | None:

@@ -22,7 +22,7 @@ def document_markdown(document: Document) -> str:
 
 
 def _block(block: Block) -> str:
-    if not block.lines:
+    if block.content or not block.lines:
         return _content(block)
     match block.kind:
         case BlockKind.TITLE:

@@ -34,7 +34,7 @@ def page_text(page: Page, task: TaskType = TaskType.FREE_OCR) -> str:
     """Every line of the page in reading order: rows on lines of their own, one space inside a row.
 
     It is exactly `separator` and `line_text` of each line joined, so it equals what was streamed.
-    A block without lines gives its `content`, on lines of its own.
+    A block with `content` gives that, on lines of its own: its lines only say where it stands.
     """
     return "".join(_pieces(page, task))
 
@@ -48,10 +48,11 @@ def _pieces(page: Page, task: TaskType) -> Iterator[str]:
     previous: Line | None = None
     written = False
     for block in page.blocks:
-        if not block.lines and block.content:
+        if block.content:
             yield _block_break(task) if written else ""
             yield block.content
             previous, written = None, True
+            continue
         for place, line in enumerate(block.lines):
             if previous is None and written:
                 yield _block_break(task)

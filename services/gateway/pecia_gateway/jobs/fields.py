@@ -20,7 +20,7 @@ from pecia_gateway.schemas.openai import PageRequest
 _Value = TypeVar("_Value")
 _PRIORITIES = {"low": Priority.FLEX, "default": Priority.DEFAULT, "high": Priority.PRIORITY}
 _TEXT_LAYER = {"auto": True, "off": False}
-_PAGE_FIELDS = ("model", "model_size", "task_type", "ref_text", "languages")
+_PAGE_FIELDS = ("model", "model_size", "task_type", "ref_text", "languages", "figures")
 _LONGEST_PROMPT = 16_000
 _LONGEST_PASSWORD = 1024
 _LONGEST_URL = 2048

@@ -72,7 +72,17 @@ def page_view(page: JobPage) -> PageView:
 
 def page_read(page: JobPage, result: dict[str, Any]) -> PageRead:
     """A page with what was read on it: `result` is its blob."""
-    own = ("text", "markdown", "model", "finish_reason", "warnings", "timings", "page")
+    own = (
+        "text",
+        "markdown",
+        "model",
+        "finish_reason",
+        "warnings",
+        "timings",
+        "agreement",
+        "figures",
+        "page",
+    )
     return PageRead(**_page_fields(page), **{name: result[name] for name in own if name in result})
 
 

@@ -41,6 +41,9 @@ class JobForm(BaseModel):
         None, description="`off`: read every page, also where the PDF says its text itself."
     )
     dpi: float | None = Field(None, description="Dots per inch PDF pages are drawn at, 72 to 600.")
+    figures: bool | None = Field(
+        None, description="Keep the figures of the pages: Markdown shows them, `/figures` gives them."
+    )
 
 
 class JobCreated(BaseModel):
@@ -122,6 +125,15 @@ class PageList(BaseModel):
     pages: list[PageView]
 
 
+class PageFigure(BaseModel):
+    """A figure that was cut out of a page: `GET /v1/jobs/{job_id}/figures/{number}/{name}.jpg`."""
+
+    name: str = Field(description="As the page's Markdown names it.", examples=["figure-1"])
+    block: int = Field(description="`reading_order` of its block.")
+    width: int = Field(description="Pixels.")
+    height: int = Field(description="Pixels.")
+
+
 class PageRead(PageView):
     """A page with what was read on it."""
 
@@ -131,6 +143,10 @@ class PageRead(PageView):
     finish_reason: str = "stop"
     warnings: list[OcrNotice] = Field(default_factory=list)
     timings: dict[str, float] = Field(default_factory=dict, description="Milliseconds.")
+    agreement: float | None = Field(
+        None, description="How far two engines agree on the page, 0.0 to 1.0; null = one has read it."
+    )
+    figures: list[PageFigure] = Field(default_factory=list, description="Where `figures` was asked for.")
     page: dict[str, Any] = Field(description="Blocks > lines > words, with their places.")
 
 

@@ -21,6 +21,7 @@ class OcrForm(BaseModel):
     annotate: bool | None = Field(
         None, description="Also answer with a picture of each page, what was found drawn on it."
     )
+    figures: bool | None = Field(None, description="Also answer with the figures of each page, cut out.")
 
 
 class OcrLine(BaseModel):

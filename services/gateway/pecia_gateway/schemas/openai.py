@@ -101,6 +101,9 @@ class PageRequest(Asked):
         strict=False,  # forms have words only
         description="Also answer with a picture of each page, what was found drawn on it.",
     )
+    figures: bool | None = Field(
+        None, strict=False, description="Also answer with the figures that the text names, cut out."
+    )
     base_size: int | None = Field(
         None, description="With image_size and crop_mode: another way to name a size."
     )
@@ -250,7 +253,8 @@ class OcrExtension(BaseModel):
     timings: OcrTimings
     pages: list[dict[str, Any]] = Field(
         description="Pages > blocks > lines > words; pixels of the picture as received, origin top left. "
-        "With `annotate` each has `annotated_png`, a PNG in base64."
+        "With `annotate` each has `annotated_png`, a PNG in base64; with `figures` the `figures` that its "
+        "text names, as JPEGs in base64."
     )
 
 

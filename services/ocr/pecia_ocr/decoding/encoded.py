@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 import numpy as np
@@ -20,11 +20,27 @@ ENOUGH_PIXELS = 8_000_000
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A picture's pixels, and its true width and height, of which the pixels may be a reduction."""
+    """A picture's pixels, and its true width and height, of which the pixels may be a reduction.
+
+    `turned`: degrees clockwise by which the pixels were turned since; width and height are those from before.
+    """
 
     pixels: Pixels
     width: int
     height: int
+    turned: int = 0
+
+    @property
+    def as_sent(self) -> Pixels:
+        """The pixels as they were before they were turned."""
+        return np.rot90(self.pixels, self.turned // 90)
+
+    def turn(self, degrees: int) -> "Decoded":
+        """The same picture, turned clockwise by right angles."""
+        if not degrees:
+            return self
+        pixels = np.ascontiguousarray(np.rot90(self.pixels, -(degrees // 90)))
+        return replace(self, pixels=pixels, turned=(self.turned + degrees) % 360)
 
 
 # Where pixels go, by height and width.

@@ -40,13 +40,18 @@ class Load(msgspec.Struct, frozen=True, tag=True):
 
 
 class Read(msgspec.Struct, frozen=True, tag=True):
-    """Service to worker: read the page in the payload; encoded, unless `raw` says how it lies."""
+    """Service to worker: read the page in the payload; encoded, unless `raw` says how it lies.
+
+    `turn`, `glance`: as in `process.PageInput`.
+    """
 
     call_id: int
     options: RecognizeOptions
     request_id: str = ""
     raw: RawShape | None = None
     tenant: str = ""
+    turn: int = 0
+    glance: bool = False
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):

@@ -9,7 +9,7 @@ from pecia_core.errors import PeciaError
 
 from pecia_ocr.engines.base import EngineInfo
 from pecia_ocr.scheduling.inbox import WorkerGone
-from pecia_ocr.scheduling.process import EngineSpec, WorkerProcess
+from pecia_ocr.scheduling.process import EngineSpec, WorkerProcess, to_the_end
 from pecia_ocr.scheduling.waiting import WaitingRoom
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,10 @@ class Owner(Protocol):
 
     def loaded(self, info: EngineInfo) -> None:
         """A worker is ready."""
+        ...
+
+    def missed(self) -> None:
+        """A worker has ended, and another one is being loaded."""
         ...
 
     def give_up(self, error: PeciaError) -> None:
@@ -60,8 +64,12 @@ class Keeper:
         finally:
             for retiring in self._retiring:
                 retiring.cancel()
-            for worker in list(self._workers):
-                await self._end(worker)
+            # A service may end while an engine is being given up: its process is buried all the same.
+            await to_the_end(self._end_all())
+
+    async def _end_all(self) -> None:
+        for worker in list(self._workers):
+            await self._end(worker)
 
     async def _successor(self, worker: WorkerProcess) -> WorkerProcess | None:
         """Wait until a worker's time is over; give the one that comes after it."""
@@ -70,6 +78,7 @@ class Keeper:
             self._room.leave(worker)
             await self._end(worker)
             log.warning("A worker ended and is replaced", extra={"engine": self._spec.name})
+            self._owner.missed()
             await asyncio.sleep(_RESTART_FIRST_S)
             return await self._load()
         log.info(

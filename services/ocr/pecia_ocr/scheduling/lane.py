@@ -28,6 +28,9 @@ class Lane:
     def __init__(self, spec: EngineSpec, workers: int) -> None:
         """Not started.
 
+        Attributes:
+            lost: it could read pages and cannot any more, such as after its GPU has failed.
+
         Args:
             spec: what each worker becomes.
             workers: processes.
@@ -35,6 +38,7 @@ class Lane:
         self.name = EngineName(spec.name)
         self.slots = workers * spec.pages_at_once
         self.info: EngineInfo | None = None
+        self.lost = False
         self.state = EngineState.LOADING
         self.reason = "The model is loading."
         self.load_progress = 0.0
@@ -44,6 +48,7 @@ class Lane:
         self._room: WaitingRoom[WorkerProcess] = WaitingRoom()
         self._keepers = [Keeper(spec, self._room, self) for _ in range(workers)]
         self._keeping: list[asyncio.Task[None]] = []
+        self._reload_patience_s = spec.reload_patience_s
 
     @property
     def queue_length(self) -> int:
@@ -144,8 +149,18 @@ class Lane:
         if self.state != EngineState.DRAINING:
             self._change(EngineState.READY, "")
 
+    def missed(self) -> None:
+        """A worker has ended. Pages wait for the next one, but not for a model that loads for minutes."""
+        asyncio.get_running_loop().call_later(self._reload_patience_s, self._say_loading)
+
+    def _say_loading(self) -> None:
+        if self.state == EngineState.READY and not self._room.workers:
+            self.load_progress = 0.0
+            self._change(EngineState.LOADING, "The process that read ended; the model is loading again.")
+
     def give_up(self, error: PeciaError) -> None:
         """This machine cannot run the engine; say why to whoever asks."""
+        self.lost = self.info is not None
         log.warning("Engine unavailable", extra={"engine": self.name, "reason": error.message})
         self._change(EngineState.UNAVAILABLE, error.message)
         self._room.refuse_all(Unavailable(error.message))

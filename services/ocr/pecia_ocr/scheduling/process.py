@@ -30,7 +30,8 @@ _CLOSE_GRACE_S = 2.0
 class EngineSpec:
     """What a worker becomes, how long it may take over things (seconds), and how large it may grow.
 
-    `max_resident_bytes` None = without bound.
+    `max_resident_bytes` None = without bound. `reload_patience_s`: how long pages are let in while no worker
+    is loaded, after one has ended.
     """
 
     name: str
@@ -42,17 +43,24 @@ class EngineSpec:
     pages_at_once: int = 1
     decoding: DecodeLimits = DecodeLimits()  # noqa: RUF009  frozen
     max_resident_bytes: int | None = None
+    reload_patience_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class PageInput:
-    """A page on its way to a worker: encoded bytes, or raw pixels where `raw` says how they lie."""
+    """A page on its way to a worker: encoded bytes, or raw pixels where `raw` says how they lie.
+
+    `turn`: degrees clockwise by which it is turned before the engine sees it. `glance`: only which way up it
+    stands is wanted, of an engine that can tell.
+    """
 
     data: bytes
     options: RecognizeOptions
     request_id: str = ""
     raw: frames.RawShape | None = None
     tenant: str = ""
+    turn: int = 0
+    glance: bool = False
 
 
 class WorkerProcess:
@@ -145,13 +153,15 @@ class WorkerProcess:
         self._inboxes[call_id] = inbox
         self._idle.clear()
         try:
-            read = frames.Read(call_id, page.options, page.request_id, page.raw, page.tenant)
+            read = frames.Read(
+                call_id, page.options, page.request_id, page.raw, page.tenant, page.turn, page.glance
+            )
             await self._send(read, page.data)
             async for frame in inbox.frames():
                 yield frame
         finally:
             if not inbox.ended:
-                await _to_the_end(self._let_go(call_id, inbox))
+                await to_the_end(self._let_go(call_id, inbox))
             self._forget(call_id)
 
     async def _let_go(self, call_id: int, inbox: Inbox) -> None:
@@ -278,8 +288,8 @@ def _gone() -> WorkerGone:
     return WorkerGone("The process that read this page ended; please send the page again.")
 
 
-async def _to_the_end(work: Coroutine[None, None, None]) -> None:
-    """Finish `work` even if the caller is cancelled again: its page's frames would reach nobody."""
+async def to_the_end(work: Coroutine[None, None, None]) -> None:
+    """Finish `work` even if the caller is cancelled again: nobody else would."""
     task = asyncio.ensure_future(work)
     while not task.done():
         with contextlib.suppress(asyncio.CancelledError):

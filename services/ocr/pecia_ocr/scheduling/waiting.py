@@ -32,6 +32,11 @@ class WaitingRoom(Generic[Worker]):
         return self._length
 
     @property
+    def workers(self) -> int:
+        """Workers that take pages, free or not."""
+        return len(self._places)
+
+    @property
     def free(self) -> int:
         """Pages that could start at once."""
         return sum(self._free.values())

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread
 
@@ -23,7 +24,7 @@ from pecia_wall import WallMissing, die_with
 from pecia_ocr import decoding
 from pecia_ocr.engines import catalogue
 from pecia_ocr.engines.base import Broken, CancelToken, Engine, Interrupted, tenant
-from pecia_ocr.reading import read_page
+from pecia_ocr.reading import glance, read_page
 from pecia_ocr.scheduling import frames, walls
 
 log = logging.getLogger(__name__)
@@ -146,7 +147,11 @@ class Worker:
 
         try:
             token = self._tokens[call_id]
-            recognition = read_page(engine, lambda: self._decode(read, payload), read.options, token, emit)
+            decode = partial(self._decode, read, payload)
+            if read.glance:
+                recognition = glance(engine, decode, read.options, token)
+            else:
+                recognition = read_page(engine, decode, read.options, token, emit)
         except Interrupted:
             return frames.Stopped(call_id)
         except PeciaError as error:
@@ -163,10 +168,10 @@ class Worker:
 
     def _decode(self, read: frames.Read, payload: bytes) -> decoding.Decoded:
         if read.raw is None:
-            return self._decoder.decode(payload, self._tokens[read.call_id])
+            return self._decoder.decode(payload, self._tokens[read.call_id]).turn(read.turn)
         raw = read.raw
         pixels = decoding.from_raw(raw.width, raw.height, raw.channels, raw.stride, payload)
-        return decoding.Decoded(pixels, raw.width, raw.height)
+        return decoding.Decoded(pixels, raw.width, raw.height).turn(read.turn)
 
 
 def main() -> None:

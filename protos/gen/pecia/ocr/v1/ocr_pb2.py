@@ -26,23 +26,23 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from pecia.ocr.v1 import document_pb2 as pecia_dot_ocr_dot_v1_dot_document__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16pecia/ocr/v1/ocr.proto\x12\x0cpecia.ocr.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bpecia/ocr/v1/document.proto\"\x1f\n\rForgetRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\"!\n\x0e\x46orgetResponse\x12\x0f\n\x07results\x18\x01 \x01(\x03\"k\n\x10RecognizeRequest\x12&\n\x07picture\x18\x01 \x01(\x0b\x32\x15.pecia.ocr.v1.Picture\x12/\n\x07options\x18\x02 \x01(\x0b\x32\x1e.pecia.ocr.v1.RecognizeOptions\"q\n\x16RecognizeStreamRequest\x12&\n\x07picture\x18\x01 \x01(\x0b\x32\x15.pecia.ocr.v1.Picture\x12/\n\x07options\x18\x02 \x01(\x0b\x32\x1e.pecia.ocr.v1.RecognizeOptions\"{\n\x07Picture\x12\x11\n\x07\x65ncoded\x18\x01 \x01(\x0cH\x00\x12&\n\x03raw\x18\x02 \x01(\x0b\x32\x17.pecia.ocr.v1.RawPixelsH\x00\x12+\n\x04\x62lob\x18\x03 \x01(\x0b\x32\x1b.pecia.ocr.v1.BlobReferenceH\x00\x42\x08\n\x06source\"Z\n\tRawPixels\x12\r\n\x05width\x18\x01 \x01(\x05\x12\x0e\n\x06height\x18\x02 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x03 \x01(\x05\x12\x0e\n\x06stride\x18\x04 \x01(\x05\x12\x0c\n\x04\x64\x61ta\x18\x05 \x01(\x0c\",\n\rBlobReference\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"\x98\x02\n\x10RecognizeOptions\x12\r\n\x05model\x18\x01 \x01(\t\x12)\n\ttask_type\x18\x02 \x01(\x0e\x32\x16.pecia.ocr.v1.TaskType\x12+\n\nmodel_size\x18\x03 \x01(\x0e\x32\x17.pecia.ocr.v1.ModelSize\x12\x10\n\x08ref_text\x18\x04 \x01(\t\x12\x11\n\tlanguages\x18\x05 \x03(\t\x12(\n\x08sampling\x18\x06 \x01(\x0b\x32\x16.pecia.ocr.v1.Sampling\x12(\n\x08priority\x18\x07 \x01(\x0e\x32\x16.pecia.ocr.v1.Priority\x12\x12\n\npage_index\x18\x08 \x01(\x05\x12\x10\n\x08\x61nnotate\x18\t \x01(\x08\"\xb3\x01\n\x08Sampling\x12\x13\n\x0btemperature\x18\x01 \x01(\x02\x12\x12\n\nmax_tokens\x18\x02 \x01(\x05\x12\x12\n\x05top_p\x18\x03 \x01(\x02H\x00\x88\x01\x01\x12\x11\n\x04seed\x18\x04 \x01(\x03H\x01\x88\x01\x01\x12\x0c\n\x04stop\x18\x05 \x03(\t\x12\x1f\n\x12repetition_penalty\x18\x06 \x01(\x02H\x02\x88\x01\x01\x42\x08\n\x06_top_pB\x07\n\x05_seedB\x15\n\x13_repetition_penalty\"S\n\x07Timings\x12\x11\n\tdecode_ms\x18\x01 \x01(\x01\x12\x10\n\x08queue_ms\x18\x02 \x01(\x01\x12\x11\n\tengine_ms\x18\x03 \x01(\x01\x12\x10\n\x08total_ms\x18\x04 \x01(\x01\"O\n\x05Usage\x12\x15\n\rprompt_tokens\x18\x01 \x01(\x05\x12\x14\n\x0cimage_tokens\x18\x02 \x01(\x05\x12\x19\n\x11\x63ompletion_tokens\x18\x03 \x01(\x05\"(\n\x07Warning\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xd4\x02\n\x0bRecognition\x12 \n\x04page\x18\x01 \x01(\x0b\x32\x12.pecia.ocr.v1.Page\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x31\n\rfinish_reason\x18\x03 \x01(\x0e\x32\x1a.pecia.ocr.v1.FinishReason\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\x15\n\rfallback_from\x18\x06 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x07 \x01(\x05\x12\'\n\x08warnings\x18\x08 \x03(\x0b\x32\x15.pecia.ocr.v1.Warning\x12&\n\x07timings\x18\t \x01(\x0b\x32\x15.pecia.ocr.v1.Timings\x12\"\n\x05usage\x18\n \x01(\x0b\x32\x13.pecia.ocr.v1.Usage\x12\x0e\n\x06\x63\x61\x63hed\x18\x0b \x01(\x08\x12\x15\n\rannotated_png\x18\x0c \x01(\x0c\"C\n\x11RecognizeResponse\x12.\n\x0brecognition\x18\x01 \x01(\x0b\x32\x19.pecia.ocr.v1.Recognition\"\xc7\x01\n\x17RecognizeStreamResponse\x12(\n\x07started\x18\x01 \x01(\x0b\x32\x15.pecia.ocr.v1.StartedH\x00\x12$\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32\x13.pecia.ocr.v1.DeltaH\x00\x12$\n\x05\x62lock\x18\x03 \x01(\x0b\x32\x13.pecia.ocr.v1.BlockH\x00\x12-\n\x08\x66inished\x18\x04 \x01(\x0b\x32\x19.pecia.ocr.v1.RecognitionH\x00\x42\x07\n\x05\x65vent\"J\n\x07Started\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x10\n\x08queue_ms\x18\x03 \x01(\x01\x12\x0e\n\x06\x63\x61\x63hed\x18\x04 \x01(\x08\"7\n\x05\x44\x65lta\x12\x0c\n\x04text\x18\x01 \x01(\t\x12 \n\x04line\x18\x02 \x01(\x0b\x32\x12.pecia.ocr.v1.Line\"\x11\n\x0f\x44\x65scribeRequest\"\x9d\x01\n\x10\x44\x65scribeResponse\x12\x30\n\x07\x65ngines\x18\x01 \x03(\x0b\x32\x1f.pecia.ocr.v1.EngineDescription\x12$\n\x06limits\x18\x02 \x01(\x0b\x32\x14.pecia.ocr.v1.Limits\x12 \n\x04load\x18\x03 \x01(\x0b\x32\x12.pecia.ocr.v1.Load\x12\x0f\n\x07version\x18\x04 \x01(\t\"\x85\x02\n\x11\x45ngineDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06models\x18\x02 \x03(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12(\n\x05state\x18\x04 \x01(\x0e\x32\x19.pecia.ocr.v1.EngineState\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12%\n\x05tasks\x18\x06 \x03(\x0e\x32\x16.pecia.ocr.v1.TaskType\x12&\n\x05sizes\x18\x07 \x03(\x0e\x32\x17.pecia.ocr.v1.ModelSize\x12\x11\n\tlanguages\x18\x08 \x03(\t\x12\r\n\x05slots\x18\t \x01(\x05\x12\x15\n\rload_progress\x18\n \x01(\x02\"\xa5\x01\n\x06Limits\x12\x19\n\x11max_picture_bytes\x18\x01 \x01(\x03\x12\x1a\n\x12max_picture_pixels\x18\x02 \x01(\x03\x12\x18\n\x10max_queue_length\x18\x03 \x01(\x05\x12/\n\x0cmax_duration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11max_message_bytes\x18\x05 \x01(\x05\"[\n\x04Load\x12\x12\n\nfree_slots\x18\x01 \x01(\x05\x12\x14\n\x0cqueue_length\x18\x02 \x01(\x05\x12\x0f\n\x07running\x18\x03 \x01(\x05\x12\x18\n\x10pages_per_second\x18\x04 \x01(\x01*\xb4\x01\n\x08TaskType\x12\x19\n\x15TASK_TYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12TASK_TYPE_FREE_OCR\x10\x01\x12\x16\n\x12TASK_TYPE_MARKDOWN\x10\x02\x12\x1a\n\x16TASK_TYPE_PARSE_FIGURE\x10\x03\x12\x14\n\x10TASK_TYPE_LOCATE\x10\x04\x12\x13\n\x0fTASK_TYPE_LINES\x10\x05\x12\x16\n\x12TASK_TYPE_DESCRIBE\x10\x06*\x94\x01\n\tModelSize\x12\x1a\n\x16MODEL_SIZE_UNSPECIFIED\x10\x00\x12\x13\n\x0fMODEL_SIZE_TINY\x10\x01\x12\x14\n\x10MODEL_SIZE_SMALL\x10\x02\x12\x13\n\x0fMODEL_SIZE_BASE\x10\x03\x12\x14\n\x10MODEL_SIZE_LARGE\x10\x04\x12\x15\n\x11MODEL_SIZE_GUNDAM\x10\x05*d\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x11\n\rPRIORITY_FLEX\x10\x01\x12\x14\n\x10PRIORITY_DEFAULT\x10\x02\x12\x15\n\x11PRIORITY_PRIORITY\x10\x03*\x9a\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x1c\n\x18\x46INISH_REASON_REPETITION\x10\x03\x12\x1b\n\x17\x46INISH_REASON_CANCELLED\x10\x04*\xaf\x01\n\x0b\x45ngineState\x12\x1c\n\x18\x45NGINE_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45NGINE_STATE_LOADING\x10\x01\x12\x16\n\x12\x45NGINE_STATE_READY\x10\x02\x12\x19\n\x15\x45NGINE_STATE_DRAINING\x10\x03\x12\x17\n\x13\x45NGINE_STATE_FAILED\x10\x04\x12\x1c\n\x18\x45NGINE_STATE_UNAVAILABLE\x10\x05\x32\xcc\x02\n\nOcrService\x12L\n\tRecognize\x12\x1e.pecia.ocr.v1.RecognizeRequest\x1a\x1f.pecia.ocr.v1.RecognizeResponse\x12`\n\x0fRecognizeStream\x12$.pecia.ocr.v1.RecognizeStreamRequest\x1a%.pecia.ocr.v1.RecognizeStreamResponse0\x01\x12I\n\x08\x44\x65scribe\x12\x1d.pecia.ocr.v1.DescribeRequest\x1a\x1e.pecia.ocr.v1.DescribeResponse\x12\x43\n\x06\x46orget\x12\x1b.pecia.ocr.v1.ForgetRequest\x1a\x1c.pecia.ocr.v1.ForgetResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16pecia/ocr/v1/ocr.proto\x12\x0cpecia.ocr.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bpecia/ocr/v1/document.proto\"\x1f\n\rForgetRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\"!\n\x0e\x46orgetResponse\x12\x0f\n\x07results\x18\x01 \x01(\x03\"k\n\x10RecognizeRequest\x12&\n\x07picture\x18\x01 \x01(\x0b\x32\x15.pecia.ocr.v1.Picture\x12/\n\x07options\x18\x02 \x01(\x0b\x32\x1e.pecia.ocr.v1.RecognizeOptions\"q\n\x16RecognizeStreamRequest\x12&\n\x07picture\x18\x01 \x01(\x0b\x32\x15.pecia.ocr.v1.Picture\x12/\n\x07options\x18\x02 \x01(\x0b\x32\x1e.pecia.ocr.v1.RecognizeOptions\"{\n\x07Picture\x12\x11\n\x07\x65ncoded\x18\x01 \x01(\x0cH\x00\x12&\n\x03raw\x18\x02 \x01(\x0b\x32\x17.pecia.ocr.v1.RawPixelsH\x00\x12+\n\x04\x62lob\x18\x03 \x01(\x0b\x32\x1b.pecia.ocr.v1.BlobReferenceH\x00\x42\x08\n\x06source\"Z\n\tRawPixels\x12\r\n\x05width\x18\x01 \x01(\x05\x12\x0e\n\x06height\x18\x02 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x03 \x01(\x05\x12\x0e\n\x06stride\x18\x04 \x01(\x05\x12\x0c\n\x04\x64\x61ta\x18\x05 \x01(\x0c\",\n\rBlobReference\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"\xa9\x02\n\x10RecognizeOptions\x12\r\n\x05model\x18\x01 \x01(\t\x12)\n\ttask_type\x18\x02 \x01(\x0e\x32\x16.pecia.ocr.v1.TaskType\x12+\n\nmodel_size\x18\x03 \x01(\x0e\x32\x17.pecia.ocr.v1.ModelSize\x12\x10\n\x08ref_text\x18\x04 \x01(\t\x12\x11\n\tlanguages\x18\x05 \x03(\t\x12(\n\x08sampling\x18\x06 \x01(\x0b\x32\x16.pecia.ocr.v1.Sampling\x12(\n\x08priority\x18\x07 \x01(\x0e\x32\x16.pecia.ocr.v1.Priority\x12\x12\n\npage_index\x18\x08 \x01(\x05\x12\x10\n\x08\x61nnotate\x18\t \x01(\x08\x12\x0f\n\x07\x66igures\x18\n \x01(\x08\"\xb3\x01\n\x08Sampling\x12\x13\n\x0btemperature\x18\x01 \x01(\x02\x12\x12\n\nmax_tokens\x18\x02 \x01(\x05\x12\x12\n\x05top_p\x18\x03 \x01(\x02H\x00\x88\x01\x01\x12\x11\n\x04seed\x18\x04 \x01(\x03H\x01\x88\x01\x01\x12\x0c\n\x04stop\x18\x05 \x03(\t\x12\x1f\n\x12repetition_penalty\x18\x06 \x01(\x02H\x02\x88\x01\x01\x42\x08\n\x06_top_pB\x07\n\x05_seedB\x15\n\x13_repetition_penalty\"S\n\x07Timings\x12\x11\n\tdecode_ms\x18\x01 \x01(\x01\x12\x10\n\x08queue_ms\x18\x02 \x01(\x01\x12\x11\n\tengine_ms\x18\x03 \x01(\x01\x12\x10\n\x08total_ms\x18\x04 \x01(\x01\"O\n\x05Usage\x12\x15\n\rprompt_tokens\x18\x01 \x01(\x05\x12\x14\n\x0cimage_tokens\x18\x02 \x01(\x05\x12\x19\n\x11\x63ompletion_tokens\x18\x03 \x01(\x05\"(\n\x07Warning\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xa1\x03\n\x0bRecognition\x12 \n\x04page\x18\x01 \x01(\x0b\x32\x12.pecia.ocr.v1.Page\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x31\n\rfinish_reason\x18\x03 \x01(\x0e\x32\x1a.pecia.ocr.v1.FinishReason\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\x15\n\rfallback_from\x18\x06 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x07 \x01(\x05\x12\'\n\x08warnings\x18\x08 \x03(\x0b\x32\x15.pecia.ocr.v1.Warning\x12&\n\x07timings\x18\t \x01(\x0b\x32\x15.pecia.ocr.v1.Timings\x12\"\n\x05usage\x18\n \x01(\x0b\x32\x13.pecia.ocr.v1.Usage\x12\x0e\n\x06\x63\x61\x63hed\x18\x0b \x01(\x08\x12\x15\n\rannotated_png\x18\x0c \x01(\x0c\x12%\n\x07\x66igures\x18\r \x03(\x0b\x32\x14.pecia.ocr.v1.Figure\x12\x16\n\tagreement\x18\x0e \x01(\x02H\x00\x88\x01\x01\x42\x0c\n\n_agreement\"R\n\x06\x46igure\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x62lock\x18\x02 \x01(\x05\x12\r\n\x05width\x18\x03 \x01(\x05\x12\x0e\n\x06height\x18\x04 \x01(\x05\x12\x0c\n\x04jpeg\x18\x05 \x01(\x0c\"C\n\x11RecognizeResponse\x12.\n\x0brecognition\x18\x01 \x01(\x0b\x32\x19.pecia.ocr.v1.Recognition\"\xc7\x01\n\x17RecognizeStreamResponse\x12(\n\x07started\x18\x01 \x01(\x0b\x32\x15.pecia.ocr.v1.StartedH\x00\x12$\n\x05\x64\x65lta\x18\x02 \x01(\x0b\x32\x13.pecia.ocr.v1.DeltaH\x00\x12$\n\x05\x62lock\x18\x03 \x01(\x0b\x32\x13.pecia.ocr.v1.BlockH\x00\x12-\n\x08\x66inished\x18\x04 \x01(\x0b\x32\x19.pecia.ocr.v1.RecognitionH\x00\x42\x07\n\x05\x65vent\"J\n\x07Started\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x10\n\x08queue_ms\x18\x03 \x01(\x01\x12\x0e\n\x06\x63\x61\x63hed\x18\x04 \x01(\x08\"7\n\x05\x44\x65lta\x12\x0c\n\x04text\x18\x01 \x01(\t\x12 \n\x04line\x18\x02 \x01(\x0b\x32\x12.pecia.ocr.v1.Line\"\x11\n\x0f\x44\x65scribeRequest\"\x9d\x01\n\x10\x44\x65scribeResponse\x12\x30\n\x07\x65ngines\x18\x01 \x03(\x0b\x32\x1f.pecia.ocr.v1.EngineDescription\x12$\n\x06limits\x18\x02 \x01(\x0b\x32\x14.pecia.ocr.v1.Limits\x12 \n\x04load\x18\x03 \x01(\x0b\x32\x12.pecia.ocr.v1.Load\x12\x0f\n\x07version\x18\x04 \x01(\t\"\x85\x02\n\x11\x45ngineDescription\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06models\x18\x02 \x03(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12(\n\x05state\x18\x04 \x01(\x0e\x32\x19.pecia.ocr.v1.EngineState\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12%\n\x05tasks\x18\x06 \x03(\x0e\x32\x16.pecia.ocr.v1.TaskType\x12&\n\x05sizes\x18\x07 \x03(\x0e\x32\x17.pecia.ocr.v1.ModelSize\x12\x11\n\tlanguages\x18\x08 \x03(\t\x12\r\n\x05slots\x18\t \x01(\x05\x12\x15\n\rload_progress\x18\n \x01(\x02\"\xa5\x01\n\x06Limits\x12\x19\n\x11max_picture_bytes\x18\x01 \x01(\x03\x12\x1a\n\x12max_picture_pixels\x18\x02 \x01(\x03\x12\x18\n\x10max_queue_length\x18\x03 \x01(\x05\x12/\n\x0cmax_duration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11max_message_bytes\x18\x05 \x01(\x05\"[\n\x04Load\x12\x12\n\nfree_slots\x18\x01 \x01(\x05\x12\x14\n\x0cqueue_length\x18\x02 \x01(\x05\x12\x0f\n\x07running\x18\x03 \x01(\x05\x12\x18\n\x10pages_per_second\x18\x04 \x01(\x01*\xb4\x01\n\x08TaskType\x12\x19\n\x15TASK_TYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12TASK_TYPE_FREE_OCR\x10\x01\x12\x16\n\x12TASK_TYPE_MARKDOWN\x10\x02\x12\x1a\n\x16TASK_TYPE_PARSE_FIGURE\x10\x03\x12\x14\n\x10TASK_TYPE_LOCATE\x10\x04\x12\x13\n\x0fTASK_TYPE_LINES\x10\x05\x12\x16\n\x12TASK_TYPE_DESCRIBE\x10\x06*\x94\x01\n\tModelSize\x12\x1a\n\x16MODEL_SIZE_UNSPECIFIED\x10\x00\x12\x13\n\x0fMODEL_SIZE_TINY\x10\x01\x12\x14\n\x10MODEL_SIZE_SMALL\x10\x02\x12\x13\n\x0fMODEL_SIZE_BASE\x10\x03\x12\x14\n\x10MODEL_SIZE_LARGE\x10\x04\x12\x15\n\x11MODEL_SIZE_GUNDAM\x10\x05*d\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x11\n\rPRIORITY_FLEX\x10\x01\x12\x14\n\x10PRIORITY_DEFAULT\x10\x02\x12\x15\n\x11PRIORITY_PRIORITY\x10\x03*\x9a\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x1c\n\x18\x46INISH_REASON_REPETITION\x10\x03\x12\x1b\n\x17\x46INISH_REASON_CANCELLED\x10\x04*\xaf\x01\n\x0b\x45ngineState\x12\x1c\n\x18\x45NGINE_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45NGINE_STATE_LOADING\x10\x01\x12\x16\n\x12\x45NGINE_STATE_READY\x10\x02\x12\x19\n\x15\x45NGINE_STATE_DRAINING\x10\x03\x12\x17\n\x13\x45NGINE_STATE_FAILED\x10\x04\x12\x1c\n\x18\x45NGINE_STATE_UNAVAILABLE\x10\x05\x32\xcc\x02\n\nOcrService\x12L\n\tRecognize\x12\x1e.pecia.ocr.v1.RecognizeRequest\x1a\x1f.pecia.ocr.v1.RecognizeResponse\x12`\n\x0fRecognizeStream\x12$.pecia.ocr.v1.RecognizeStreamRequest\x1a%.pecia.ocr.v1.RecognizeStreamResponse0\x01\x12I\n\x08\x44\x65scribe\x12\x1d.pecia.ocr.v1.DescribeRequest\x1a\x1e.pecia.ocr.v1.DescribeResponse\x12\x43\n\x06\x46orget\x12\x1b.pecia.ocr.v1.ForgetRequest\x1a\x1c.pecia.ocr.v1.ForgetResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pecia.ocr.v1.ocr_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TASKTYPE']._serialized_start=2781
-  _globals['_TASKTYPE']._serialized_end=2961
-  _globals['_MODELSIZE']._serialized_start=2964
-  _globals['_MODELSIZE']._serialized_end=3112
-  _globals['_PRIORITY']._serialized_start=3114
-  _globals['_PRIORITY']._serialized_end=3214
-  _globals['_FINISHREASON']._serialized_start=3217
-  _globals['_FINISHREASON']._serialized_end=3371
-  _globals['_ENGINESTATE']._serialized_start=3374
-  _globals['_ENGINESTATE']._serialized_end=3549
+  _globals['_TASKTYPE']._serialized_start=2959
+  _globals['_TASKTYPE']._serialized_end=3139
+  _globals['_MODELSIZE']._serialized_start=3142
+  _globals['_MODELSIZE']._serialized_end=3290
+  _globals['_PRIORITY']._serialized_start=3292
+  _globals['_PRIORITY']._serialized_end=3392
+  _globals['_FINISHREASON']._serialized_start=3395
+  _globals['_FINISHREASON']._serialized_end=3549
+  _globals['_ENGINESTATE']._serialized_start=3552
+  _globals['_ENGINESTATE']._serialized_end=3727
   _globals['_FORGETREQUEST']._serialized_start=101
   _globals['_FORGETREQUEST']._serialized_end=132
   _globals['_FORGETRESPONSE']._serialized_start=134
@@ -58,35 +58,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BLOBREFERENCE']._serialized_start=610
   _globals['_BLOBREFERENCE']._serialized_end=654
   _globals['_RECOGNIZEOPTIONS']._serialized_start=657
-  _globals['_RECOGNIZEOPTIONS']._serialized_end=937
-  _globals['_SAMPLING']._serialized_start=940
-  _globals['_SAMPLING']._serialized_end=1119
-  _globals['_TIMINGS']._serialized_start=1121
-  _globals['_TIMINGS']._serialized_end=1204
-  _globals['_USAGE']._serialized_start=1206
-  _globals['_USAGE']._serialized_end=1285
-  _globals['_WARNING']._serialized_start=1287
-  _globals['_WARNING']._serialized_end=1327
-  _globals['_RECOGNITION']._serialized_start=1330
-  _globals['_RECOGNITION']._serialized_end=1670
-  _globals['_RECOGNIZERESPONSE']._serialized_start=1672
-  _globals['_RECOGNIZERESPONSE']._serialized_end=1739
-  _globals['_RECOGNIZESTREAMRESPONSE']._serialized_start=1742
-  _globals['_RECOGNIZESTREAMRESPONSE']._serialized_end=1941
-  _globals['_STARTED']._serialized_start=1943
-  _globals['_STARTED']._serialized_end=2017
-  _globals['_DELTA']._serialized_start=2019
-  _globals['_DELTA']._serialized_end=2074
-  _globals['_DESCRIBEREQUEST']._serialized_start=2076
-  _globals['_DESCRIBEREQUEST']._serialized_end=2093
-  _globals['_DESCRIBERESPONSE']._serialized_start=2096
-  _globals['_DESCRIBERESPONSE']._serialized_end=2253
-  _globals['_ENGINEDESCRIPTION']._serialized_start=2256
-  _globals['_ENGINEDESCRIPTION']._serialized_end=2517
-  _globals['_LIMITS']._serialized_start=2520
-  _globals['_LIMITS']._serialized_end=2685
-  _globals['_LOAD']._serialized_start=2687
-  _globals['_LOAD']._serialized_end=2778
-  _globals['_OCRSERVICE']._serialized_start=3552
-  _globals['_OCRSERVICE']._serialized_end=3884
+  _globals['_RECOGNIZEOPTIONS']._serialized_end=954
+  _globals['_SAMPLING']._serialized_start=957
+  _globals['_SAMPLING']._serialized_end=1136
+  _globals['_TIMINGS']._serialized_start=1138
+  _globals['_TIMINGS']._serialized_end=1221
+  _globals['_USAGE']._serialized_start=1223
+  _globals['_USAGE']._serialized_end=1302
+  _globals['_WARNING']._serialized_start=1304
+  _globals['_WARNING']._serialized_end=1344
+  _globals['_RECOGNITION']._serialized_start=1347
+  _globals['_RECOGNITION']._serialized_end=1764
+  _globals['_FIGURE']._serialized_start=1766
+  _globals['_FIGURE']._serialized_end=1848
+  _globals['_RECOGNIZERESPONSE']._serialized_start=1850
+  _globals['_RECOGNIZERESPONSE']._serialized_end=1917
+  _globals['_RECOGNIZESTREAMRESPONSE']._serialized_start=1920
+  _globals['_RECOGNIZESTREAMRESPONSE']._serialized_end=2119
+  _globals['_STARTED']._serialized_start=2121
+  _globals['_STARTED']._serialized_end=2195
+  _globals['_DELTA']._serialized_start=2197
+  _globals['_DELTA']._serialized_end=2252
+  _globals['_DESCRIBEREQUEST']._serialized_start=2254
+  _globals['_DESCRIBEREQUEST']._serialized_end=2271
+  _globals['_DESCRIBERESPONSE']._serialized_start=2274
+  _globals['_DESCRIBERESPONSE']._serialized_end=2431
+  _globals['_ENGINEDESCRIPTION']._serialized_start=2434
+  _globals['_ENGINEDESCRIPTION']._serialized_end=2695
+  _globals['_LIMITS']._serialized_start=2698
+  _globals['_LIMITS']._serialized_end=2863
+  _globals['_LOAD']._serialized_start=2865
+  _globals['_LOAD']._serialized_end=2956
+  _globals['_OCRSERVICE']._serialized_start=3730
+  _globals['_OCRSERVICE']._serialized_end=4062
 # @@protoc_insertion_point(module_scope)

@@ -353,6 +353,7 @@ class RecognizeOptions(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     PAGE_INDEX_FIELD_NUMBER: _builtins.int
     ANNOTATE_FIELD_NUMBER: _builtins.int
+    FIGURES_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """auto, rapid (ppocr), tesseract, deepseek-ocr[:size] or scripted. Empty = auto."""
     task_type: Global___TaskType.ValueType
@@ -364,6 +365,8 @@ class RecognizeOptions(_message.Message):
     """0-based position of this page in its document; copied into the reply."""
     annotate: _builtins.bool
     """Also answer with a picture of the page on which the places that were found are drawn."""
+    figures: _builtins.bool
+    """Also answer with the figures of the page, cut out: those the text names as ![](figure-1)."""
     @_builtins.property
     def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """ISO 639 codes; empty = what the engine was configured with."""
@@ -382,10 +385,11 @@ class RecognizeOptions(_message.Message):
         priority: Global___Priority.ValueType = ...,
         page_index: _builtins.int = ...,
         annotate: _builtins.bool = ...,
+        figures: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotate", b"annotate", "languages", b"languages", "model", b"model", "model_size", b"model_size", "page_index", b"page_index", "priority", b"priority", "ref_text", b"ref_text", "sampling", b"sampling", "task_type", b"task_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotate", b"annotate", "figures", b"figures", "languages", b"languages", "model", b"model", "model_size", b"model_size", "page_index", b"page_index", "priority", b"priority", "ref_text", b"ref_text", "sampling", b"sampling", "task_type", b"task_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -538,6 +542,8 @@ class Recognition(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     CACHED_FIELD_NUMBER: _builtins.int
     ANNOTATED_PNG_FIELD_NUMBER: _builtins.int
+    FIGURES_FIELD_NUMBER: _builtins.int
+    AGREEMENT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The answer as the task asks for it: text, markdown, or found places."""
     finish_reason: Global___FinishReason.ValueType
@@ -551,6 +557,8 @@ class Recognition(_message.Message):
     """From a result that was kept: nothing was read for this call."""
     annotated_png: _builtins.bytes
     """A PNG of at most 2000 pixels a side; empty unless asked for with `annotate`."""
+    agreement: _builtins.float
+    """How far two engines agree on the page, 0.0 to 1.0; absent unless a CPU engine read it as well, to compare."""
     @_builtins.property
     def page(self) -> _document_pb2.Page: ...
     @_builtins.property
@@ -559,6 +567,10 @@ class Recognition(_message.Message):
     def timings(self) -> Global___Timings: ...
     @_builtins.property
     def usage(self) -> Global___Usage: ...
+    @_builtins.property
+    def figures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Figure]:
+        """Empty unless asked for with `figures`, and with engines that find none."""
+
     def __init__(
         self,
         *,
@@ -574,14 +586,54 @@ class Recognition(_message.Message):
         usage: Global___Usage | None = ...,
         cached: _builtins.bool = ...,
         annotated_png: _builtins.bytes = ...,
+        figures: _abc.Iterable[Global___Figure] | None = ...,
+        agreement: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_agreement", b"_agreement", "agreement", b"agreement", "page", b"page", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotated_png", b"annotated_png", "attempts", b"attempts", "cached", b"cached", "engine", b"engine", "fallback_from", b"fallback_from", "finish_reason", b"finish_reason", "model", b"model", "page", b"page", "text", b"text", "timings", b"timings", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_agreement", b"_agreement", "agreement", b"agreement", "annotated_png", b"annotated_png", "attempts", b"attempts", "cached", b"cached", "engine", b"engine", "fallback_from", b"fallback_from", "figures", b"figures", "finish_reason", b"finish_reason", "model", b"model", "page", b"page", "text", b"text", "timings", b"timings", "usage", b"usage", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__agreement: _TypeAlias = _typing.Literal["agreement"]  # noqa: Y015
+    _WhichOneofArgType__agreement: _TypeAlias = _typing.Literal["_agreement", b"_agreement"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__agreement) -> _WhichOneofReturnType__agreement | None: ...
+
+Global___Recognition: _TypeAlias = Recognition  # noqa: Y015
+
+@_typing.final
+class Figure(_message.Message):
+    """A figure cut out of the page and turned upright."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    BLOCK_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    JPEG_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """As the text names it: figure-1."""
+    block: _builtins.int
+    """reading_order of its block."""
+    width: _builtins.int
+    """Pixels, at most 1600 a side."""
+    height: _builtins.int
+    jpeg: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        block: _builtins.int = ...,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+        jpeg: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "height", b"height", "jpeg", b"jpeg", "name", b"name", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Recognition: _TypeAlias = Recognition  # noqa: Y015
+Global___Figure: _TypeAlias = Figure  # noqa: Y015
 
 @_typing.final
 class RecognizeResponse(_message.Message):

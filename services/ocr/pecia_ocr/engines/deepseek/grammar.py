@@ -205,7 +205,7 @@ class Grammar:
         kind = kind_of(label)
         self._apart = True
         self._region = _Region(self._around(boxes), self._at, label, kind)
-        if kind is BlockKind.FIGURE:
+        if kind is BlockKind.FIGURE and boxes:  # else there is nothing that could be shown
             self._figures += 1
             self._write(f"![](figure-{self._figures})")
             self._apart = True
