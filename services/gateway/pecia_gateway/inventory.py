@@ -11,6 +11,8 @@ from pecia_gateway.schemas.openai import Model, ModelList
 
 AUTO = "auto"
 _DEEPSEEK = ("deepseek-ocr", *(f"deepseek-ocr:{size}" for size in ModelSize))
+# What is asked for by its own name only.
+_DEMO = "deepseek-ocr-demo"
 _CPU = (EngineName.RAPID, EngineName.TESSERACT)
 _ABSENT = (EngineState.UNAVAILABLE, EngineState.FAILED)
 
@@ -76,7 +78,7 @@ def _engine_health(offers: Iterable[EngineOffer]) -> Iterator[EngineHealth]:
 
 
 def _best(offers: list[EngineOffer]) -> EngineOffer | None:
-    named = [offer for offer in offers if offer.name is not EngineName.SCRIPTED]
+    named = [offer for offer in offers if offer.name is not EngineName.SCRIPTED and _DEMO not in offer.models]
     ready = [offer for offer in named if offer.state is EngineState.READY]
     return next(iter(ready or named), None)
 

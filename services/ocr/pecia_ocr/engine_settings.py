@@ -1,5 +1,6 @@
 """The knobs of the engines: which run, with how many processes, and how they read."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, Field, FilePath, SecretStr
@@ -103,6 +104,16 @@ class DeepseekSettings(BaseModel):
         default=False,
         description="Have a CPU engine read each page as well: lines of the model's text then have places, "
         "and as their confidence how far both agree. It costs what a page costs that engine.",
+    )
+    demo: bool = Field(
+        default=False,
+        description="Where torch is installed and neither MODEL_PATH nor a server is set, also serve the "
+        "small checkpoint that comes along, as deepseek-ocr-demo: it reads short printed strings.",
+    )
+    demo_path: Path = Field(
+        Path(__file__).parent / "engines/deepseek/reader",
+        json_schema_extra={"default_text": "`reader`, beside the engine's code"},
+        description="Folder of that checkpoint; without one there is no such model.",
     )
     signing_key_file: FilePath | None = Field(
         None,

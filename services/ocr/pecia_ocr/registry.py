@@ -11,6 +11,8 @@ from pecia_ocr.scheduling.lane import Lane
 
 AUTO = "auto"
 DEEPSEEK = "deepseek-ocr"
+# The small checkpoint that comes along: it reads short printed strings, for whoever asks for it by this name.
+DEMO = "deepseek-ocr-demo"
 MODELS: dict[EngineName, tuple[str, ...]] = {
     EngineName.DEEPSEEK: (DEEPSEEK, *(f"{DEEPSEEK}:{size}" for size in ModelSize)),
     EngineName.RAPID: ("rapid", "ppocr"),
@@ -20,6 +22,11 @@ MODELS: dict[EngineName, tuple[str, ...]] = {
 # Best first; scripted answers only who asks for it.
 _AUTO_ORDER = (EngineName.DEEPSEEK, EngineName.RAPID, EngineName.TESSERACT)
 _LOADING_RETRY_S = 5.0
+
+
+def names_of(lane: Lane) -> tuple[str, ...]:
+    """What callers call a lane's engine."""
+    return (DEMO,) if lane.demo else MODELS[lane.name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +97,10 @@ class Registry:
     def _by_model(self, model: str) -> Choice:
         if model == AUTO:
             return Choice(self._best(self.lanes))
-        engine = next((name for name, models in MODELS.items() if model in models), None)
-        lane = self._lanes.get(engine) if engine else None
+        lane = next((lane for lane in self.lanes if model in names_of(lane)), None)
         if lane and lane.state == EngineState.READY:
             return Choice(lane)
-        if engine == EngineName.DEEPSEEK and self._autofallback:
+        if model in MODELS[EngineName.DEEPSEEK] and self._autofallback:
             message = "No DeepSeek-OCR engine is ready; a CPU engine answered."
             return Choice(self._best(self.lanes), DEEPSEEK, (Notice("engine_fallback", message),))
         if lane is None:
@@ -103,15 +109,16 @@ class Registry:
 
     def _best(self, lanes: Sequence[Lane]) -> Lane:
         for lane in lanes:
-            if lane.state == EngineState.READY and lane.name in _AUTO_ORDER:
+            if lane.state == EngineState.READY and lane.name in _AUTO_ORDER and not lane.demo:
                 return lane
-        waiting = [lane for lane in lanes if lane.state in (EngineState.LOADING, EngineState.DRAINING)]
+        states = (EngineState.LOADING, EngineState.DRAINING)
+        waiting = [lane for lane in lanes if lane.state in states and not lane.demo]
         if waiting:
             raise not_ready(waiting[0])
         raise Unavailable("No engine works on this machine: the logs of the ocr service say why.")
 
     def _no_such_model(self, model: str) -> PeciaError:
-        there_is = ", ".join([AUTO, *(name for lane in self.lanes for name in MODELS[lane.name])])
+        there_is = ", ".join([AUTO, *(name for lane in self.lanes for name in names_of(lane))])
         return NotFound(
             f"There is no model {model[:64]!r} here. There is: {there_is}.",
             code="model_not_found",
@@ -125,7 +132,7 @@ class Registry:
             name
             for other in self.lanes
             if other.info and task in other.info.tasks
-            for name in MODELS[other.name]
+            for name in names_of(other)
         ]
         instead = (
             f"Engines here that can: {', '.join(able)}."

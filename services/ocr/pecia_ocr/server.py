@@ -3,17 +3,14 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Mapping
-from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from pecia.ocr.v1 import ocr_pb2, ocr_pb2_grpc
 from pecia_core.telemetry import RequestMetrics, configure_logging
-from pecia_core.vocabulary import EngineName, EngineState
+from pecia_core.vocabulary import EngineState
 from pecia_identity.audit_log import AuditLog
 from pecia_wall import probe
 from prometheus_client import CollectorRegistry, start_http_server
@@ -22,21 +19,13 @@ from pecia_ocr.admission import Admission
 from pecia_ocr.authentication import Door
 from pecia_ocr.blobs import BlobFolder
 from pecia_ocr.cache import Elsewhere, LayeredStore, MemoryStore, RedisLink, Results, SharedStore, Store
-from pecia_ocr.decoding import DecodeLimits
 from pecia_ocr.fallback import Ladder
 from pecia_ocr.interceptors import CallBoundary
+from pecia_ocr.lanes import build_lanes
 from pecia_ocr.pipeline import Pipeline
 from pecia_ocr.registry import Registry
-from pecia_ocr.scheduling.lane import Lane
-from pecia_ocr.scheduling.process import EngineSpec
 from pecia_ocr.servicer import OcrServicer
-from pecia_ocr.settings import (
-    CacheSettings,
-    Settings,
-    gpu_environment,
-    usable_cores,
-    worker_environment,
-)
+from pecia_ocr.settings import CacheSettings, Settings
 from pecia_ocr.transport import HealthPort, server_credentials
 from pecia_ocr.witness import Witness
 
@@ -157,92 +146,6 @@ def _setup(settings: Settings) -> str:
     """What may change a reading although the engine's revision is the same: another version or setting."""
     return (
         f"{version('pecia-ocr')} {settings.engines.model_dump_json()} {settings.deepseek.model_dump_json()}"
-    )
-
-
-def build_lanes(settings: Settings) -> list[Lane]:
-    """One lane per engine that is switched on, best first."""
-    engines = settings.engines
-    lanes = []
-    if settings.gpu_enabled and settings.deepseek.server_url:
-        lanes.append(Lane(_remote(settings), workers=1))
-    elif settings.gpu_enabled and settings.model_path is not None:
-        lanes.append(Lane(_deepseek(settings, settings.model_path), workers=1))
-    if engines.rapid:
-        lanes.append(Lane(_rapid(settings), engines.rapid_workers or usable_cores()))
-    if engines.tesseract and engines.tesseract_workers:
-        config = {"languages": list(engines.tesseract_languages)}
-        lanes.append(Lane(_spec(settings, EngineName.TESSERACT, config), engines.tesseract_workers))
-    if engines.scripted:
-        spec = _spec(settings, EngineName.SCRIPTED, {"script": engines.scripted_script})
-        pages = engines.scripted_pages_per_worker
-        lanes.append(Lane(replace(spec, pages_at_once=pages), engines.scripted_workers))
-    return lanes
-
-
-def _deepseek(settings: Settings, model_path: Path) -> EngineSpec:
-    """One process owns the GPU; its pages share every step."""
-    deepseek = settings.deepseek
-    config = {
-        "folder": str(model_path),
-        "device": deepseek.device,
-        "slots": deepseek.pages_at_once,
-        "max_tokens": deepseek.max_tokens,
-        "memory_gb": deepseek.memory_gb,
-        "public_key": deepseek.signing_key_file.read_text("utf-8") if deepseek.signing_key_file else "",
-    }
-    return replace(
-        _spec(settings, EngineName.DEEPSEEK, config),
-        environment=worker_environment() | gpu_environment(),
-        pages_at_once=deepseek.pages_at_once,
-    )
-
-
-def _remote(settings: Settings) -> EngineSpec:
-    """One process asks the server for all pages. It alone of all workers has a key and uses the network."""
-    deepseek = settings.deepseek
-    config = {
-        "url": deepseek.server_url,
-        "profile": deepseek.server_profile,
-        "model": deepseek.server_model,
-        "api_key": deepseek.server_key.get_secret_value() if deepseek.server_key else "",
-        "silence_s": deepseek.server_silence_s,
-    }
-    return replace(_spec(settings, EngineName.DEEPSEEK, config), pages_at_once=deepseek.pages_at_once)
-
-
-def _rapid(settings: Settings) -> EngineSpec:
-    engines = settings.engines
-    config = {
-        "threads": engines.rapid_threads,
-        "runtime": engines.rapid_runtime,
-        "precision": engines.rapid_precision,
-        "script": engines.rapid_script,
-    }
-    return replace(
-        _spec(settings, EngineName.RAPID, config),
-        pages_at_once=engines.rapid_pages_per_worker,
-        max_resident_bytes=engines.rapid_max_resident_mb << 20,
-    )
-
-
-def _spec(settings: Settings, name: EngineName, config: Mapping[str, object]) -> EngineSpec:
-    return EngineSpec(
-        name=name,
-        config=dict(config),
-        environment=worker_environment(),
-        load_timeout_s=settings.engines.load_timeout_s,
-        reload_patience_s=settings.engines.reload_patience_s,
-        cancel_grace_s=settings.engines.cancel_grace_s,
-        log_level=settings.telemetry.log_level,
-        decoding=_decoding(settings),
-    )
-
-
-def _decoding(settings: Settings) -> DecodeLimits:
-    limits = settings.limits
-    return DecodeLimits(
-        limits.max_picture_pixels, limits.decode_memory_mb << 20, limits.decode_s, settings.wall.required
     )
 
 

@@ -18,7 +18,7 @@ from pecia_ocr.authentication import tenant
 from pecia_ocr.blobs import BlobFolder
 from pecia_ocr.cache import CacheControl
 from pecia_ocr.pipeline import Asker, Pipeline
-from pecia_ocr.registry import MODELS
+from pecia_ocr.registry import names_of
 from pecia_ocr.scheduling.frames import RawShape
 from pecia_ocr.scheduling.lane import Lane
 from pecia_ocr.scheduling.process import PageInput
@@ -113,7 +113,7 @@ def _describe(lane: Lane) -> ocr_pb2.EngineDescription:
     info = lane.info
     return ocr_pb2.EngineDescription(
         name=lane.name,
-        models=MODELS[lane.name],
+        models=names_of(lane),
         revision=info.revision if info else "",
         state=ocr_pb2.EngineState.Value(f"ENGINE_STATE_{lane.state.name}"),
         reason=lane.reason,

@@ -51,14 +51,15 @@ class Witness:
 
     async def read(self, page: PageInput, lane: Lane, *, streaming: bool) -> AsyncGenerator[Event, None]:
         """The page's events, as `Ladder.read` gives them; what was compared is in the Recognition alone."""
-        second = self.registry.second if lane.name is EngineName.DEEPSEEK else None
+        watched = lane.name is EngineName.DEEPSEEK and not lane.demo
+        second = self.registry.second if watched else None
         seen = await self._seen(page, second) if second else None
         if seen and seen.page.rotation and self._settings.turn_pages:
             self._turned.labels(seen.page.rotation).inc()
             page = replace(page, turn=seen.page.rotation)
         async with aclosing(self._ladder.read(page, lane, streaming=streaming)) as events:
             async for event in events:
-                if isinstance(event, Recognition) and event.engine == EngineName.DEEPSEEK:
+                if watched and isinstance(event, Recognition) and event.engine == EngineName.DEEPSEEK:
                     yield await self._compared(event, seen, page.options)
                 else:
                     yield event

@@ -5,7 +5,7 @@ from pecia_core.errors import InvalidRequest, NotFound, Unavailable
 from pecia_core.recognition import RecognizeOptions
 from pecia_core.vocabulary import EngineName, EngineState, ModelSize, TaskType
 from pecia_ocr.engines.base import EngineInfo
-from pecia_ocr.registry import MODELS, Registry
+from pecia_ocr.registry import DEMO, MODELS, Registry
 from pecia_ocr.scheduling.lane import Lane
 from pecia_ocr.scheduling.process import EngineSpec
 
@@ -102,3 +102,19 @@ def test_nothing_works() -> None:
     assert not registry.ready
     with pytest.raises(Unavailable, match="No engine works"):
         registry.choose(RecognizeOptions())
+
+
+def test_the_demo_answers_to_its_own_name_only() -> None:
+    """Nobody who asks for the model it is named after, or for any, gets what reads short strings."""
+    demo = Lane(EngineSpec(EngineName.DEEPSEEK, {}, {}, demo=True), workers=1)
+    demo.state = EngineState.READY
+    demo.info = EngineInfo(EngineName.DEEPSEEK, (DEMO,), "demo", (TaskType.FREE_OCR,), (ModelSize.TINY,))
+    registry = _registry(demo, _lane(EngineName.RAPID))
+    assert registry.choose(RecognizeOptions(model=DEMO)).lane is demo
+    assert registry.choose(RecognizeOptions()).lane.name is EngineName.RAPID
+    asked = registry.choose(RecognizeOptions(model="deepseek-ocr:tiny"))
+    assert (asked.lane.name, asked.fallback_from) == (EngineName.RAPID, "deepseek-ocr")
+    with pytest.raises(Unavailable):
+        _registry(demo).choose(RecognizeOptions())
+    with pytest.raises(InvalidRequest, match="rapid, ppocr"):
+        registry.choose(RecognizeOptions(model=DEMO, task_type=TaskType.LOCATE))

@@ -91,6 +91,7 @@ def _ocr(settings: Settings) -> Service:
         environment={
             "PECIA_GRPC__HOST": _LOOPBACK,
             "PECIA_GRPC__PORT": str(settings.grpc_port),
+            "PECIA_DEEPSEEK__DEMO": "true",
             **service_papers(settings),
         },
     )

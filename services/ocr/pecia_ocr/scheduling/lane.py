@@ -36,6 +36,7 @@ class Lane:
             workers: processes.
         """
         self.name = EngineName(spec.name)
+        self.demo = spec.demo
         self.slots = workers * spec.pages_at_once
         self.info: EngineInfo | None = None
         self.lost = False

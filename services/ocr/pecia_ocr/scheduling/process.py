@@ -31,7 +31,7 @@ class EngineSpec:
     """What a worker becomes, how long it may take over things (seconds), and how large it may grow.
 
     `max_resident_bytes` None = without bound. `reload_patience_s`: how long pages are let in while no worker
-    is loaded, after one has ended.
+    is loaded, after one has ended. `demo`: it answers to its own name only.
     """
 
     name: str
@@ -44,6 +44,7 @@ class EngineSpec:
     decoding: DecodeLimits = DecodeLimits()  # noqa: RUF009  frozen
     max_resident_bytes: int | None = None
     reload_patience_s: float = 10.0
+    demo: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ A page, in this order: blank? -> plan -> views -> prompt -> scheduler -> tokens 
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from pecia_ocr.engines.deepseek.answer import Answer
 from pecia_ocr.engines.deepseek.guard import is_blank
 from pecia_ocr.engines.deepseek.kv import token_bytes
 from pecia_ocr.engines.deepseek.loader import LoadedModel, load_model
-from pecia_ocr.engines.deepseek.profiles import MODELS, ModelProfile
+from pecia_ocr.engines.deepseek.profiles import DEMO, MODELS, ModelProfile, demonstrated
 from pecia_ocr.engines.deepseek.prompts import prompt_ids
 from pecia_ocr.engines.deepseek.scheduler import Scheduler, SchedulerLimits
 from pecia_ocr.engines.deepseek.tickets import Request
@@ -52,6 +52,7 @@ class DeepseekEngine:
         max_tokens: int = 4096,
         memory_gb: float = 20.0,
         public_key: str = "",
+        demo: bool = False,
     ) -> None:
         """Nothing is loaded yet.
 
@@ -62,6 +63,7 @@ class DeepseekEngine:
             max_tokens: of one answer, where the caller names no fewer.
             memory_gb: of the GPU, at most.
             public_key: PEM of whoever may sign checkpoints; "" = they need no signature.
+            demo: it is the small one that comes along, which was taught one size and one task.
         """
         self._folder = Path(folder)
         self._device = device
@@ -69,16 +71,19 @@ class DeepseekEngine:
         self._max_tokens = max_tokens
         self._memory_gb = memory_gb
         self._public_key = public_key
+        self._demo = demo
+        self._models = (DEMO,) if demo else MODELS
         self._ready: _Ready | None = None
 
     @property
     def info(self) -> EngineInfo:
         """Tasks and sizes are the checkpoint's: known once it is loaded."""
         if self._ready is None:
-            return EngineInfo(EngineName.DEEPSEEK, MODELS, "", tuple(TaskType))
+            return EngineInfo(EngineName.DEEPSEEK, self._models, "", tuple(TaskType))
         profile = self._ready.loaded.profile
         revision = f"{profile.family}-{self._ready.loaded.revision}"
-        return EngineInfo(EngineName.DEEPSEEK, MODELS, revision, tuple(profile.tasks), tuple(profile.sizes))
+        tasks, sizes = tuple(profile.tasks), tuple(profile.sizes)
+        return EngineInfo(EngineName.DEEPSEEK, self._models, revision, tasks, sizes)
 
     def load(self, progress: Callable[[float], None]) -> None:
         """Load the checkpoint and set up the slots.
@@ -94,6 +99,8 @@ class DeepseekEngine:
         loaded = load_model(
             self._folder, device, dtype, lambda part: progress(part * _LOADED), self._public_key
         )
+        if self._demo:
+            loaded = replace(loaded, profile=demonstrated(loaded.profile))
         length = min(loaded.profile.max_context, self._max_tokens + _longest_prompt(loaded.profile))
         slots = (
             _fitting(loaded, self._slots, length, self._memory_gb) if device.type == "cuda" else self._slots

@@ -17,6 +17,8 @@ from pecia_core.vocabulary import ModelSize, TaskType
 # What callers call it, whichever checkpoint answers.
 MODEL = "deepseek-ocr"
 MODELS = (MODEL, *(f"{MODEL}:{size}" for size in ModelSize))
+# What they call the small checkpoint that comes along: nobody takes it for the model it is named after.
+DEMO = "deepseek-ocr-demo"
 IMAGE_MARK = "<image>"
 REF_TEXT_MARK = "{ref_text}"
 
@@ -190,6 +192,16 @@ def detect(config: Mapping[str, object]) -> ModelProfile:
         eos_token_id=_number(config, "eos_token_id", profile.eos_token_id),
         max_context=_number(config, "max_position_embeddings", profile.max_context),
         ngram=replace(profile.ngram, allowed=allowed),
+    )
+
+
+def demonstrated(profile: ModelProfile) -> ModelProfile:
+    """The profile of a small checkpoint that was taught one size and one task only."""
+    return replace(
+        profile,
+        sizes={ModelSize.TINY: profile.sizes[ModelSize.TINY]},
+        default_size=ModelSize.TINY,
+        tasks={TaskType.FREE_OCR: profile.tasks[TaskType.FREE_OCR]},
     )
 
 
