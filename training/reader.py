@@ -20,9 +20,9 @@ from training.pupil import Pupil
 from training.saving import save
 
 _ROOT = Path(__file__).parents[1]
-_SHARES = {"words": 0.4, "eyes": 0.35, "both": 0.25}
-_PAGES = {"words": 32, "eyes": 16, "both": 16}
-_RATES = {"words": 1e-3, "eyes": 1e-3, "both": 4e-4}
+_SHARES = {"words": 0.2, "eyes": 0.6, "both": 0.2}
+_PAGES = {"words": 32, "eyes": 8, "both": 8}
+_RATES = {"words": 1e-3, "eyes": 1.5e-3, "both": 5e-4}
 _EPILOG = """
 examples:
   make train-reader                             hours on two cores; goes on where it was left
@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument("--minutes", type=float, default=float("inf"), help="MINUTES: of this run at most")
-    parser.add_argument("--steps", type=int, default=16_000, help="STEPS: of the whole course; 16000")
+    parser.add_argument("--steps", type=int, default=10_000, help="STEPS: of the whole course; 10000")
     parser.add_argument("--out", default=str(_ROOT / "build" / "reader"), help="OUT: folder; build/reader")
     parser.add_argument("--fresh", action="store_true", help="begin anew, even where a state was kept")
     parser.add_argument("--resume", action="store_true", help="go on where the last run ended; always done")

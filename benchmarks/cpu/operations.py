@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from math import prod
 from typing import Any
 
-import openvino as ov
+# Not from the package itself, which would report that somebody has imported it.
+from pecia_ocr.engines.rapid.networks.openvino import ov
 
 Shape = tuple[int, ...]
 _GIGA = 1e9

@@ -4,9 +4,7 @@ import json
 from time import process_time
 
 import numpy as np
-import openvino as ov
-from openvino import opset13
-from pecia_ocr.engines.rapid.networks.openvino import computes_bf16
+from pecia_ocr.engines.rapid.networks.openvino import computes_bf16, ov
 
 # The second matrix is a constant, as weights are: laid out for the processor beforehand.
 SIDES = (512, 1024, 1536)
@@ -26,8 +24,8 @@ def gflops(precision: str) -> float:
 
 def _product(side: int, precision: str) -> float:
     matrices = np.random.default_rng(1).random((2, side, side), np.float32)
-    first = opset13.parameter([side, side], np.float32)
-    product = opset13.matmul(first, opset13.constant(matrices[1]), False, False)  # noqa: FBT003 - the library's signature
+    first = ov.opset13.parameter([side, side], np.float32)
+    product = ov.opset13.matmul(first, ov.opset13.constant(matrices[1]), False, False)  # noqa: FBT003 - the library's signature
     model = ov.Model([product], [first], "product")
     options = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": precision, "ENABLE_CPU_PINNING": False}
     request = ov.Core().compile_model(model, "CPU", options).create_infer_request()

@@ -12,6 +12,8 @@ from pecia_ocr.engines.rapid.networks.base import Tensor
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 import openvino as ov  # noqa: E402 - see above
 
+__all__ = ["OpenVinoNetwork", "computes_bf16", "ov"]
+
 # Compiled kernels are remembered, some hundred for each shape of input. With fewer places than the usual
 # shapes need they are compiled again and again: with 512, lines took a third longer.
 _REMEMBERED_KERNELS = 50_000
