@@ -154,10 +154,7 @@ _SENTENCES = {
         "The page of a document is broken, takes too long to draw, or is too large to be shown.",
         "Look at its text; the document's own program may show it.",
     ),
-    "document_gone": (
-        "The document of a job was deleted, or its password is forgotten.",
-        "Make a new job of it.",
-    ),
+    "document_gone": ("A document was deleted, or its password is forgotten.", "Make a new job of it."),
     "job_finished": (
         "The job has ended, or there is nothing to do for what was asked.",
         "See its `status`.",
@@ -166,10 +163,7 @@ _SENTENCES = {
         "The `Idempotency-Key` was used before, for another request.",
         "Use a new key for a new request.",
     ),
-    "review_decided": (
-        "The review was decided before, otherwise.",
-        "Nothing: the first decision counts.",
-    ),
+    "review_decided": ("It was decided before, otherwise.", "Nothing: the first decision counts."),
     "queue_full": (
         "No room in the queue, on any pod.",
         "Wait as told, then try again.",

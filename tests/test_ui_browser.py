@@ -20,6 +20,7 @@ import pytest
 from pecia_client.testing import Asked as ClientAsked
 from pecia_client.testing.jobs import ScriptedJobs
 from pecia_core.sample_pdf import long_pdf, prose
+from pecia_standalone import leash
 from pecia_ui.palette import CONFIDENT
 from pecia_ui.testing.gateway import Answer, Asked, StandIn, page, reading, stand_in
 from pecia_ui.views import head
@@ -310,13 +311,25 @@ async def test_the_history_opens_and_deletes(jobs: ScriptedJobs, slow_url: str, 
     assert jobs.jobs == {}
 
 
-MODES = ("Quick Process", "Manual Control", "Job History")
+@pytest.fixture(scope="session")
+def worker(stack: Any) -> Iterator[None]:
+    """Reads the jobs of those services."""
+    settings = {
+        "XDG_STATE_HOME": str(stack.log.parent),
+        "PECIA_OCR__TARGET": stack.target,
+        "PECIA_HEALTH__PORT": "0",
+    }
+    with stack.log.open("ab") as sink:
+        process = subprocess.Popen(
+            leash.command("pecia_worker"), env=os.environ | settings, stdout=sink, stderr=sink
+        )
+    yield
+    process.kill()
+    process.wait()
 
 
-@pytest.mark.parametrize("mode", MODES)
-async def test_a_page_of_a_pdf_stands_beside_its_text(
-    real_url: str, stack: Any, tab: Page, mode: str
-) -> None:
+@pytest.mark.usefixtures("worker")
+async def test_a_page_of_a_pdf_stands_beside_its_text(real_url: str, stack: Any, tab: Page) -> None:
     """On the real services, in every mode: to the left as it looks, with boxes, to the right what it says.
 
     The boxes can be taken away, and the next page is another picture.
@@ -324,17 +337,17 @@ async def test_a_page_of_a_pdf_stands_beside_its_text(
     files = {"file": ("letter.pdf", long_pdf([prose(), prose(top=200)]))}
     async with httpx.AsyncClient(base_url=stack.url, timeout=60) as client:
         job_id = (await client.post("/v1/jobs", files=files)).json()["job_id"]
-    word = mode.partition(" ")[0].lower() if mode != MODES[-1] else "history"
-    await tab.goto(f"{real_url}?mode={word}&job={job_id}")
-    await expect(tab.get_by_text("Processing complete!")).to_be_visible()
     seen = tab.get_by_role("img", name="Page 1 with boxes around 4 lines of text")
-    await expect(seen).to_be_visible()
     area = tab.get_by_role("textbox", name="Recognised text")
-    await expect(area).to_have_value(re.compile("Rapat tahunan"))
-    picture, text = await seen.bounding_box(), await area.bounding_box()
-    assert picture is not None
-    assert text is not None
-    assert picture["x"] + picture["width"] <= text["x"]
+    for mode in ("quick", "manual", "history"):
+        await tab.goto(f"{real_url}?mode={mode}&job={job_id}")
+        await expect(tab.get_by_text("Processing complete!")).to_be_visible()
+        await expect(seen).to_be_visible()
+        await expect(area).to_have_value(re.compile("Rapat tahunan"))
+        picture, text = await seen.bounding_box(), await area.bounding_box()
+        assert picture is not None
+        assert text is not None
+        assert picture["x"] + picture["width"] <= text["x"]
     with_boxes = await seen.screenshot()
     assert blue_pixels(with_boxes) > 500
     assert dark_pixels(with_boxes) > 100

@@ -157,8 +157,8 @@ def test_watch_without_a_terminal_says_lines(jobs: ScriptedJobs) -> None:
     job_id = finished(jobs, failed=1)
     assert "\x1b" not in pecia("watch", job_id).output
     events = [json.loads(line) for line in pecia("watch", job_id, "--json").stdout.splitlines()]
-    assert [event["event"] for event in events] == ["page", "page", "job"]
-    assert events[0]["page"]["error"]["code"] == "invalid_image"
+    assert [event["event"] for event in events] == ["job", "page", "page", "job"]
+    assert events[1]["page"]["error"]["code"] == "invalid_image"
 
 
 def test_ctrl_c_leaves_the_job_running(jobs: ScriptedJobs, gateway: FakeGateway) -> None:

@@ -124,7 +124,7 @@ def test_events_tell_every_page_once(client: RestClient, jobs: ScriptedJobs) -> 
             if event.page:
                 continue
             number = sum(1 for one in seen if one.page) + 1
-            if number <= 6:
+            if number <= 6 and jobs.jobs[job_id].pages[number].status == "ready":
                 jobs.done(job_id, number)
                 if number % 2:
                     jobs.hang_up()
@@ -159,6 +159,21 @@ def test_events_go_on_behind_a_gateway_that_was_restarted(jobs: ScriptedJobs) ->
             watcher.join(30)
             assert not watcher.is_alive()
     assert numbers == [1, 2]
+
+
+def test_pages_of_a_job_that_has_ended_are_told(client: RestClient, jobs: ScriptedJobs) -> None:
+    """The job is told first, and its end once more when all that led to it has been."""
+    job_id = jobs.add(pages=2)
+    jobs.done(job_id, 1)
+    jobs.fail(job_id, 2)
+    events = list(client.jobs.events(job_id))
+    assert [event.page.number if event.page else event.job and event.job.status for event in events] == [
+        "completed",
+        1,
+        2,
+        "completed",
+    ]
+    assert [event.seq for event in events] == [0, 2, 4, 5]
 
 
 def test_events_give_up_on_a_gateway_that_stays_away(client: RestClient, jobs: ScriptedJobs) -> None:

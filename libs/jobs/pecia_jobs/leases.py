@@ -113,10 +113,13 @@ class Leases:
             lambda connection: outcomes.fail(connection, lease, failure, self._max_attempts)
         )
 
-    async def release(self, tokens: Iterable[str]) -> None:
-        """Give pages back that cannot be ended here: others may take them at once, and no attempt counts."""
+    async def release(self, tokens: Iterable[str], wait_s: float | None = None) -> None:
+        """Give pages back that cannot be ended here: no attempt counts.
+
+        Others may take them in `wait_s` seconds; None = at once.
+        """
         if sent := _ours(tokens):
-            await self._database.changing(lambda connection: outcomes.release(connection, sent))
+            await self._database.changing(lambda connection: outcomes.release(connection, sent, wait_s))
 
     async def finish(self, lease: Lease, state: JobState, *, stored: int = 0, error: str = "") -> bool:
         """The end of a job whose assembly was leased. False = the lease was lost: nothing happened.

@@ -143,15 +143,22 @@ async def fail_for_good(connection: AsyncConnection, tally: Tally, row: AnyRow, 
         await ending.end(connection, tally, JobState.FAILED, failure.message)
 
 
-async def release(connection: AsyncConnection, tokens: Collection[str]) -> None:
-    """Pages whose leases hold go back to the queue, the attempt not counted."""
+async def release(connection: AsyncConnection, tokens: Collection[str], wait_s: float | None = None) -> None:
+    """Pages whose leases hold go back to the queue, in `wait_s` seconds or at once; no attempt is counted."""
     page_ids = {page_id_of(token) for token in tokens}
     tallies = await held_by_pages(connection, page_ids)
     mine: dict[str, list[int]] = {}
     for row in await pages_of(connection, page_ids):
         if row.state == PageState.LEASED and row.lease_token in tokens:
             mine.setdefault(row.job_id, []).append(row.id)
-    await give_back(connection, tallies, mine, attempts=page.c.attempts - 1)
+    fewer = page.c.attempts - 1
+    if wait_s is None:
+        await give_back(connection, tallies, mine, attempts=fewer)
+    for job_id, page_ids_of_job in mine.items() if wait_s is not None else ():
+        later = update(page).where(page.c.id.in_(page_ids_of_job))
+        due = Now() + wait_s
+        await connection.execute(later.values(state=PageState.WAITING, due=due, attempts=fewer))
+        tallies[job_id].ended += len(page_ids_of_job)
     await counting.written(connection, [tallies[job_id] for job_id in mine])
 
 

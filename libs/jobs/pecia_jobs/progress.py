@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pecia_jobs.database import Database
 from pecia_jobs.model import ASSEMBLY, Job, JobState, PageSource, PageState
+from pecia_jobs.reviews import Review, Reviews
 from pecia_jobs.schema import page
 from pecia_jobs.store import Store
 
@@ -29,6 +30,7 @@ class Standing:
         pages_per_second: over the last pages, while it runs.
         eta_seconds: until the last page has been read.
         queue_ahead: pages due before its next one, about, while it waits.
+        review: what people were asked about it; None also where nobody was.
     """
 
     job: Job
@@ -37,6 +39,7 @@ class Standing:
     pages_per_second: float | None = None
     eta_seconds: float | None = None
     queue_ahead: int | None = None
+    review: Review | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Progress:
         """Ask both."""
         self._database = database
         self._store = store
+        self._reviews = Reviews(database)
 
     async def of(self, job: Job, pages_per_second: float | None = None) -> Standing:
         """Everything; `pages_per_second` = of all engines, for jobs that have no pace of their own."""
@@ -66,6 +70,7 @@ class Progress:
             pages_per_second=found.rate,
             eta_seconds=_eta(job, found, ahead or 0, pages_per_second),
             queue_ahead=ahead,
+            review=await self._reviews.of_job(job.id) if job.state.terminal else None,
         )
 
     async def listed(self, jobs: Sequence[Job]) -> list[Standing]:

@@ -11,7 +11,7 @@ from pecia_jobs import changing
 from pecia_jobs.database import Database
 from pecia_jobs.expressions import Now
 from pecia_jobs.rows import AnyRow
-from pecia_jobs.schema import job, outbox, trash
+from pecia_jobs.schema import job, outbox, review, trash
 
 # Looked at in one go; the next purge goes on.
 _BATCH = 100
@@ -19,6 +19,8 @@ _BATCH = 100
 _LATE_S = 900.0
 # Deliveries of jobs that are gone stay readable for nobody: kept this long for people who look.
 _OLD_DELIVERY_S = 7 * 86400.0
+# The same of reviews that were decided; one that was not is waited for a good while longer.
+_OLD_REVIEW_S, _ASKED_IN_VAIN_S = 7 * 86400.0, 90 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Retention:
         for row in await self.candidates():
             await self._database.changing(partial(_forget, row=row))
         await self._database.changing(_forget_deliveries)
+        await self._database.changing(_forget_reviews)
         return await self._database.reading(_trash)
 
     async def candidates(self) -> list[AnyRow]:
@@ -89,6 +92,13 @@ async def _forget_deliveries(connection: AsyncConnection) -> None:
     gone = ~select(job.c.id).where(job.c.id == outbox.c.job_id).exists()
     old = (outbox.c.created < Now() - _OLD_DELIVERY_S) & outbox.c.due.is_(None)
     await connection.execute(delete(outbox).where(old, gone))
+
+
+async def _forget_reviews(connection: AsyncConnection) -> None:
+    gone = ~select(job.c.id).where(job.c.id == review.c.job_id).exists()
+    decided = review.c.decided < Now() - _OLD_REVIEW_S
+    in_vain = review.c.decided.is_(None) & (review.c.created < Now() - _ASKED_IN_VAIN_S)
+    await connection.execute(delete(review).where(decided | in_vain, gone))
 
 
 async def _trash(connection: AsyncConnection) -> list[str]:

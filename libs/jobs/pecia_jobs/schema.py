@@ -172,7 +172,8 @@ trash = Table(
     Column("due", Double, nullable=False),
 )
 
-# One a job at most. It outlives the job: an answer may come when the job is forgotten.
+# One a job at most. It outlives the job: an answer may come when the job is forgotten, for so long as
+# `retention` has it.
 review = Table(
     "review",
     metadata,

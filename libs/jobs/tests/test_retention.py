@@ -9,8 +9,9 @@ from pecia_jobs.blobs import job_prefix
 from pecia_jobs.database import Database
 from pecia_jobs.leases import Leases
 from pecia_jobs.retention import Limits, Retention
+from pecia_jobs.reviews import Reviews, ReviewStatus
 from pecia_jobs.schema import job as jobs
-from pecia_jobs.schema import trash
+from pecia_jobs.schema import review, trash
 from pecia_jobs.store import Store
 from pecia_jobs.testing import sample_job
 from sqlalchemy import update
@@ -85,3 +86,26 @@ async def test_an_ended_job_says_when_it_goes(store: Store, database: Database) 
     async with database.write() as connection:
         await connection.execute(update(jobs).values(finished=1.0))
     assert len(await Retention(database, ROOMY).purge()) == 1
+
+
+async def test_reviews_go_with_their_time(store: Store, database: Database) -> None:
+    """Decided ones a week after, those nobody answered after three months; never while the job is there."""
+    reviews, day = Reviews(database), 86400.0
+    ages = {"decided long ago": 8, "decided": 6, "asked in vain": 91, "asked": 89, "of a job": 400}
+    made = {}
+    for number, (name, days) in enumerate(ages.items()):
+        job, _ = await store.create(sample_job(number, reference=name))
+        await store.cancel(job.tenant, job.id)
+        asked = await reviews.ask(job, 40.0)
+        if name.startswith("decided"):
+            await reviews.decide(asked.id, ReviewStatus.APPROVED, "")
+        if name != "of a job":
+            await store.forget(job.tenant, job.id)
+        async with database.write() as connection:
+            then = {"created": Database.now - days * day}
+            then |= {"decided": Database.now - days * day} if name.startswith("decided") else {}
+            await connection.execute(update(review).where(review.c.job_id == job.id).values(then))
+        made[name] = job.id
+    await Retention(database, ROOMY).purge()
+    left = {name for name, job_id in made.items() if await reviews.of_job(job_id)}
+    assert left == {"decided", "asked", "of a job"}

@@ -152,9 +152,21 @@ async def test_a_reviewer_decides(
         refused = await gateway.client.post(url, content=other, headers=_signed(other))
         assert (refused.status_code, refused.json()["error"]["code"]) == (409, "review_decided")
         assert refused.headers["x-should-retry"] == "false"
+        job = (await gateway.client.get(f"/v1/jobs/{review.job_id}")).json()
+        metadata = (await gateway.client.get(f"/v1/jobs/{review.job_id}/metadata")).json()
+        listed = (await gateway.client.get("/v1/jobs")).json()["jobs"]
     kept = await Reviews(database).of_job(review.job_id)
     assert kept is not None
     assert (kept.status, kept.notes) == ("approved", "läsbar")
+    assert job["detail"]["review"] == metadata["review"]
+    assert metadata["review"] == {
+        "status": "approved",
+        "score": 40.0,
+        "notes": "läsbar",
+        "asked_at": kept.created,
+        "decided_at": kept.decided,
+    }
+    assert [one["detail"]["review"] for one in listed] == [None]
 
 
 async def test_what_is_not_signed_is_not_believed(

@@ -111,7 +111,8 @@ class Follower:
         if event.page:
             self._pages[event.page.number] = event.page
             newest = event.page.number if event.page.status == "done" else newest
-        if event.job:
+        # An end without a number is told before the pages that led to it: the page would look no more.
+        if event.job and (event.seq or not event.job.ended):
             self._set(Snapshot(event.job, dict(self._pages), None, newest))
         else:
             self._known = Snapshot(self._known.job, self._known.pages, self._known.error, newest)

@@ -77,6 +77,15 @@ def test_it_survives_streams_that_break(gateway: StandIn, jobs: ScriptedJobs) ->
     assert known.job.has_result
 
 
+def test_a_job_that_has_ended_comes_with_its_pages(gateway: StandIn, jobs: ScriptedJobs) -> None:
+    """The end is told before the pages, and again after them: nobody looks once it is known."""
+    job_id = jobs.add(pages=2)
+    jobs.done(job_id, 1)
+    jobs.done(job_id, 2)
+    known = Follower(Gateway(gateway.url).jobs, job_id).snapshot()
+    assert (known.live, sorted(known.pages), known.newest) == (False, [1, 2], 2)
+
+
 def test_it_asks_now_and_then_where_too_many_listen(gateway: StandIn, jobs: ScriptedJobs) -> None:
     """A key has only so many streams; the others are not told that something is wrong."""
     job_id = jobs.add()

@@ -27,7 +27,7 @@ from prometheus_client import CollectorRegistry
 from pecia_worker.assembly import Assembler
 from pecia_worker.health import Health
 from pecia_worker.housekeeping import Housekeeping
-from pecia_worker.intake import IntakeParts, Shop, build_intake
+from pecia_worker.intake import IntakeMetrics, IntakeParts, Shop, build_intake
 from pecia_worker.metrics import Metrics
 from pecia_worker.outgoing import Outgoing
 from pecia_worker.page import Desk, read_page
@@ -68,7 +68,9 @@ class Worker:
         self._drained = asyncio.Event()
         self._has_tables = False
         self.metrics = Metrics(CollectorRegistry())
-        self._patience = Patience(self.metrics, settings.worker.patience_s, self._stopping)
+        self._patience = Patience(
+            self.metrics, settings.worker.patience_s, self._stopping, loading_s=settings.worker.loading_s
+        )
         self._store = Store(world.database, settings.jobs.max_age_hours * _HOUR_S)
         leases = Leases(
             world.database,
@@ -141,8 +143,9 @@ class Worker:
         if not self._settings.has_queue:
             return None
         reviews = Reviews(self._world.database) if self._settings.review.api_url else None
-        shop = Shop(self._world.database, self._store, self._world.blobs, self._renderer, reviews)
-        return build_intake(self._settings.queue(), shop)
+        world, limits = self._world, _limits(self._settings.jobs)
+        shop = Shop(world.database, self._store, world.blobs, self._renderer, limits, reviews)
+        return build_intake(self._settings.queue(), shop, IntakeMetrics(self.metrics.registry))
 
     async def _prepare(self) -> None:
         """Bring the tables up to date, once the database is there."""

@@ -22,7 +22,8 @@ class Metrics:
     def _what_becomes_of_pages(self, registry: CollectorRegistry) -> None:
         self.pages = Counter(
             "pecia_job_pages_total",
-            "Pages this worker was done with. outcome: done, failed, retried, given_back, fenced.",
+            "Pages this worker was done with. outcome: done, failed, retried, given_back, "
+            "put_off (until their model is loaded), fenced.",
             ("outcome", "source"),
             registry=registry,
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections import Counter
@@ -20,26 +21,48 @@ _Answer = TypeVar("_Answer")
 _FIRST_S = 0.1
 _LONGEST_S = 5.0
 _MOST_DOUBLINGS = 10
+_LOADING = "model_loading"
 
 
 class Draining(Exception):
     """The worker is stopping: a page that would wait is given back instead."""
 
 
+class GivesWay(Exception):
+    """The model is being loaded, which may take a quarter of an hour: other pages need not wait behind it.
+
+    The page is given back, and taken again in `seconds`.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        """Remember when."""
+        super().__init__()
+        self.seconds = seconds
+
+
 class Patience:
     """Repeats what failed through no fault of the page."""
 
-    def __init__(self, metrics: Metrics, most_s: float, stopping: asyncio.Event | None = None) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        most_s: float,
+        stopping: asyncio.Event | None = None,
+        *,
+        loading_s: float = math.inf,
+    ) -> None:
         """Nobody waits yet.
 
         Args:
             metrics: count the waits.
             most_s: seconds one wait may take; then the failure counts as the page's.
             stopping: ends every wait at once; None = nothing does.
+            loading_s: seconds a wait for a model that is being loaded may take.
         """
         self._metrics = metrics
         self._most_s = most_s
         self._stopping = stopping or asyncio.Event()
+        self._loading_s = loading_s
         self._waiting: Counter[str] = Counter()
 
     async def through(self, what: str, attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
@@ -52,6 +75,7 @@ class Patience:
         Raises:
             PeciaError: waiting does not mend it, or did not in time.
             Draining: the worker stops.
+            GivesWay: it waits for a model that is being loaded, and others wait for the place it holds.
         """
         began, tries = time.monotonic(), 0
         with ExitStack() as waiting:
@@ -59,7 +83,10 @@ class Patience:
                 try:
                     return await attempt()
                 except PeciaError as error:
-                    late = time.monotonic() - began > self._most_s
+                    waited = time.monotonic() - began
+                    if error.code == _LOADING and waited >= self._loading_s:
+                        raise GivesWay(max(error.retry_after or 0.0, _LONGEST_S)) from error
+                    late = waited > self._most_s
                     if late or verdict_of(error) is not Verdict.WAIT:
                         raise
                     if not tries:

@@ -20,7 +20,7 @@ from pecia_worker.assembly import Ending
 from pecia_worker.heartbeat import Heartbeat
 from pecia_worker.held import Held
 from pecia_worker.metrics import Metrics
-from pecia_worker.patience import Draining, Patience
+from pecia_worker.patience import Draining, GivesWay, Patience
 from pecia_worker.reading import call_name
 from pecia_worker.recording import Recorder
 from pecia_worker.verdicts import Verdict, verdict_of
@@ -142,6 +142,8 @@ class Runner:
             self._count("stopped")
         except Draining:
             await self._give_back([lease.token])
+        except GivesWay as way:
+            await self._give_back([lease.token], way.seconds)
         except PeciaError as error:
             await self._fail(lease, error)
         except Exception as error:  # noqa: BLE001 - one page must not end the others; its text stays out of logs
@@ -181,12 +183,12 @@ class Runner:
             extra={"code": error.code, "attempt": lease.attempt, "state": state or "fenced"},
         )
 
-    async def _give_back(self, tokens: list[str]) -> None:
+    async def _give_back(self, tokens: list[str], wait_s: float | None = None) -> None:
         for token in tokens:
             self._held.settle(token)
         with suppress(Unavailable):  # then the leases run out
-            await self._leases.release(tokens)
-        self._count("given_back", count=len(tokens))
+            await self._leases.release(tokens, wait_s)
+        self._count("given_back" if wait_s is None else "put_off", count=len(tokens))
 
     async def _drain(self, grace_s: float) -> None:
         with suppress(TimeoutError):

@@ -56,6 +56,12 @@ class WorkerSettings(BaseModel):
         description="Seconds a page waits in this worker for the ocr service or the blob store to be back, "
         "before that counts as an attempt: an outage of a night costs no page.",
     )
+    loading_s: float = Field(
+        10.0,
+        ge=0,
+        description="Seconds a page waits in this worker for a model that is being loaded, before it makes "
+        "room for pages of others and is taken again later. No attempt counts.",
+    )
     drain_s: float = Field(
         315.0,
         gt=0,

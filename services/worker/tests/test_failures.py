@@ -5,14 +5,14 @@ import json
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from pecia_core.errors import EngineFailed, InvalidDocument, Overloaded, TooLarge
+from pecia_core.errors import EngineFailed, InvalidDocument, Overloaded, TooLarge, Unavailable
 from pecia_core.recognition import RecognizeOptions
 from pecia_dispatch import OcrClient
 from pecia_dispatch.settings import OcrSettings
 from pecia_dispatch.testing import Script, ScriptedOcr, serving
 from pecia_jobs.blobs import Blobs
 from pecia_jobs.database import Database
-from pecia_jobs.model import JobState, PageState
+from pecia_jobs.model import JobOptions, JobState, PageState
 from pecia_worker.main import World
 from pecia_worker.settings import Settings
 from pecia_worker.testing import TENANT, Owner, scanned, working
@@ -150,3 +150,33 @@ async def test_a_result_that_is_lost_is_named(
         job = await owner.ended(job)
     assert job.state is JobState.PARTIAL
     assert "Page 1 is missing" in await owner.result(job, "result.txt")
+
+
+async def test_a_model_that_is_loaded_holds_up_nobody_else(
+    settings: Settings, world: World, owner: Owner, ocr: ScriptedOcr
+) -> None:
+    """Its pages make way for those of other models, spend no attempt, and are read when it is there."""
+    loading = True
+
+    def play(_picture: bytes, asked: RecognizeOptions) -> Script:
+        waits = loading and asked.model == "deepseek-ocr"
+        return Script(error=Unavailable("It is being loaded.", code="model_loading") if waits else None)
+
+    ocr.play = play
+    narrow = settings.worker.model_copy(update={"max_concurrency": 2, "loading_s": 0.2})
+    big = await owner.submit(
+        scanned(6), 6, options=JobOptions(recognize=RecognizeOptions(model="deepseek-ocr"))
+    )
+    async with working(settings.model_copy(update={"worker": narrow}), world) as worker:
+        await owner.until(big, lambda job: job.state is JobState.RUNNING)
+        small = await owner.ended(await owner.submit(scanned(2), 2))
+        assert small.state is JobState.DONE
+        assert (await owner.store.job(TENANT, big.id)).pages_done == 0
+        loading = False
+        big = await owner.ended(big)
+        sample = worker.metrics.registry.get_sample_value
+        assert (sample("pecia_job_pages_total", {"outcome": "put_off", "source": ""}) or 0) >= 2
+    assert (big.state, big.pages_done) == (JobState.DONE, 6)
+    pages = await owner.store.pages(TENANT, big.id)
+    assert {page.attempts for page in pages} == {1}
+    assert not any(page.error for page in pages)

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import httpx
 from pecia_core.errors import DeadlineExceeded, PeciaError, Unavailable
@@ -38,8 +39,9 @@ def followed(open_after: Open, after: int, patience_s: float) -> Generator[JobEv
                 for event in parsed(response.iter_lines()):
                     heard, misses = True, 0
                     after = max(after, event.seq)
-                    yield event
-                    if event.job and event.job.ended:
+                    yield replace(event, seq=after)
+                    # The end that is told first has no number: pages that ended before it are still to come.
+                    if event.job and event.job.ended and event.seq:
                         return
                     last_contact = time.monotonic()
         except PeciaError as error:

@@ -178,8 +178,7 @@ class ScriptedJobs:
         job_id = known or self.add(filename, owner=asked.headers.get("authorization", ""))
         self.jobs[job_id].form = form
         self._keys[key] = job_id
-        pages = len(self.jobs[job_id].pages)
-        message = f"Job created successfully. Total pages: {pages}"
+        message = f"Job created successfully. Total pages: {len(self.jobs[job_id].pages)}"
         body = {"success": True, "job_id": job_id, "message": message}
         return Answer.of(body, x_idempotent_replay="true" if known else "false")
 
@@ -237,7 +236,8 @@ class ScriptedJobs:
         while True:
             with self._changed:
                 news = sorted((p for p in job.pages.values() if p.seq > after), key=lambda p: p.seq)
-                out = [_event("page", page.seq, page.json()) for page in news]
+                first = [_event("job", 0, job.json())] if news and not told else []
+                out = first + [_event("page", page.seq, page.json()) for page in news]
                 if job.seq != told:
                     out.append(_event("job", job.seq, job.json()))
                 told = after = job.seq
@@ -262,7 +262,8 @@ def until(true: Callable[[], object], patience_s: float = 30.0) -> None:
 
 
 def _event(kind: str, seq: int, body: object) -> bytes:
-    return f"id: {seq}\nevent: {kind}\ndata: {json.dumps(body)}\n\n".encode()
+    head = f"id: {seq}\n" if seq else ""
+    return f"{head}event: {kind}\ndata: {json.dumps(body)}\n\n".encode()
 
 
 def _end_of(states: set[str]) -> str:
@@ -292,8 +293,7 @@ def _form(asked: Asked) -> tuple[dict[str, str], str]:
     message = BytesParser(policy=HTTP).parsebytes(head + asked.body)
     form, filename = {}, ""
     for part in message.iter_parts():
-        named = re.findall(r'(\w+)="([^"]*)"', part["content-disposition"])
-        said = dict(named)
+        said = dict(re.findall(r'(\w+)="([^"]*)"', part["content-disposition"]))
         payload = part.get_payload(decode=True)
         form[said["name"]] = payload.decode("latin-1") if isinstance(payload, bytes) else ""
         filename = said.get("filename", filename)

@@ -6,10 +6,12 @@ from typing import Any, Literal
 from pecia_core.vocabulary import Priority
 from pecia_jobs.model import Job, JobPage, PageState
 from pecia_jobs.progress import Standing
+from pecia_jobs.reviews import Review
 
 from pecia_gateway.schemas.jobs import (
     JobDetail,
     JobMetadata,
+    JobReview,
     JobView,
     PageProblem,
     PageRead,
@@ -61,6 +63,7 @@ def job_view(standing: Standing) -> JobView:
             webhook_url=job.webhook_url or None,
             expires_at=job.expires,
             queue_ahead=standing.queue_ahead,
+            review=_review_view(standing.review),
         ),
     )
 
@@ -106,6 +109,17 @@ def metadata_view(standing: Standing) -> JobMetadata:
         task_type=asked.task_type.value,
         languages=list(asked.languages),
         dpi=job.options.dpi,
+        review=_review_view(standing.review),
+    )
+
+
+def _review_view(review: Review | None) -> JobReview | None:
+    return review and JobReview(
+        status=review.status,
+        score=review.score,
+        notes=review.notes,
+        asked_at=review.created,
+        decided_at=review.decided,
     )
 
 

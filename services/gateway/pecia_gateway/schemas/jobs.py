@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from pecia_jobs.model import JobState, JobStatus, PageSource
+from pecia_jobs.reviews import ReviewStatus
 from pydantic import BaseModel, Field
 
 from pecia_gateway.schemas.openai import OcrNotice
@@ -54,6 +55,16 @@ class JobCreated(BaseModel):
     message: str = Field(examples=["Job created successfully. Total pages: 50"])
 
 
+class JobReview(BaseModel):
+    """What people were asked about a document, and what they said."""
+
+    status: ReviewStatus
+    score: float | None = Field(description="0 to 100, how sure the reading was; null = not known.")
+    notes: str = Field(description="Of who decided.")
+    asked_at: float = Field(description="Seconds since 1970.")
+    decided_at: float | None = Field(description="The same; null = nobody has decided yet.")
+
+
 class JobDetail(BaseModel):
     """What the former system had no field for."""
 
@@ -68,6 +79,7 @@ class JobDetail(BaseModel):
     webhook_url: str | None
     expires_at: float | None = Field(description="When it may be deleted; null until it has ended.")
     queue_ahead: int | None = Field(description="Pages due before its first, about; null once it runs.")
+    review: JobReview | None = Field(None, description="Null where nobody was asked, and in lists.")
 
 
 class JobView(BaseModel):
@@ -168,6 +180,7 @@ class JobMetadata(BaseModel):
     task_type: str
     languages: list[str]
     dpi: float
+    review: JobReview | None = Field(None, description="Null where nobody was asked.")
 
 
 class JobGone(BaseModel):

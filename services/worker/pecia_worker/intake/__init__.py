@@ -8,5 +8,6 @@ from pecia_worker.intake.composition import IntakeParts, build_intake
 from pecia_worker.intake.finisher import Finisher
 from pecia_worker.intake.intake import Intake
 from pecia_worker.intake.making import Shop
+from pecia_worker.intake.metrics import IntakeMetrics
 
-__all__ = ["Finisher", "Intake", "IntakeParts", "Shop", "build_intake"]
+__all__ = ["Finisher", "Intake", "IntakeMetrics", "IntakeParts", "Shop", "build_intake"]

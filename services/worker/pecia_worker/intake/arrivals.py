@@ -41,9 +41,11 @@ class Arrivals:
             await places.queue.end(take, Ending())
             return None
         self._check(document)
+        await places.maker.check_room()  # before it is fetched for nothing
         await places.documents.begin(document_id)
         data = await places.originals.fetch(document.file)
         job = await places.maker.make(take, data)
+        places.metrics.documents.labels("taken").inc()
         _log.info("document taken in", extra={"job": job.id, "pages": job.pages_total})
         return job
 
@@ -53,7 +55,8 @@ class Arrivals:
         with suppress(InvalidRequest):  # no row can have this id
             await self._places.documents.end(result)
         message = result.message(self._settings.publish_max_bytes)
-        await self._places.queue.end(take, Ending(message, dead=dead))
+        if await self._places.queue.end(take, Ending(message, dead=dead)):
+            self._places.metrics.documents.labels("dead" if dead else "refused").inc()
         _log.warning(
             "document refused", extra={"document": take.document_id, "code": error.code, "dead": dead}
         )

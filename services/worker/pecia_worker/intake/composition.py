@@ -11,6 +11,7 @@ from pecia_worker.intake.finisher import Finisher, Results
 from pecia_worker.intake.intake import Crew, Intake
 from pecia_worker.intake.link import RedisLink
 from pecia_worker.intake.making import JobMaker, Shop
+from pecia_worker.intake.metrics import IntakeMetrics
 from pecia_worker.intake.originals import Originals
 from pecia_worker.intake.places import Places
 from pecia_worker.intake.queue import DocumentQueue
@@ -35,13 +36,18 @@ class IntakeParts:
 
 
 def build_intake(
-    settings: IntakeGroups, shop: Shop, link: RedisLink | None = None, documents: Documents | None = None
+    settings: IntakeGroups,
+    shop: Shop,
+    metrics: IntakeMetrics,
+    link: RedisLink | None = None,
+    documents: Documents | None = None,
 ) -> IntakeParts:
     """Everything, connected to nothing yet.
 
     Args:
         settings: of the intake.
         shop: what the worker has anyway; closed by whoever opened it.
+        metrics: count.
         link: to Redis; None = by the settings.
         documents: the table; None = by the settings.
 
@@ -52,7 +58,7 @@ def build_intake(
     queue = DocumentQueue(link or RedisLink(settings.redis), intake)
     documents = documents or _documents(settings)
     maker = JobMaker(shop, intake)
-    places = Places(queue, documents, Originals(settings.originals), maker)
+    places = Places(queue, documents, Originals(settings.originals), maker, metrics)
     arrivals = Arrivals(places, intake, settings.documents.types)
     finisher = Finisher(Results(shop.store, shop.blobs, shop.reviews), places, intake)
     reaper = Reaper(places, arrivals, finisher, intake)

@@ -3,6 +3,7 @@
 import json
 import logging
 from dataclasses import dataclass
+from time import time
 
 from pecia_core import errors
 from pecia_core.errors import NotFound, Unavailable
@@ -106,7 +107,17 @@ class Finisher:
     async def _tell(self, job: Job, pages: list[JobPage], token: str, result: DocumentResult) -> None:
         message = result.message(self._settings.publish_max_bytes)
         dead = job.state is JobState.FAILED and not hopeless(pages)
-        await self._places.queue.end(Take(job.reference.encode(), token, 0), Ending(message, dead=dead))
+        ended = Take(job.reference.encode(), token, 0)
+        if await self._places.queue.end(ended, Ending(message, dead=dead)):
+            self._count(job, pages, result, dead=dead)
+
+    def _count(self, job: Job, pages: list[JobPage], result: DocumentResult, *, dead: bool) -> None:
+        """Once a document: whoever told its end."""
+        metrics = self._places.metrics
+        metrics.documents.labels("dead" if dead else "completed" if result.success else "failed").inc()
+        if any(page.fallback_from for page in pages):
+            metrics.fallbacks.inc()
+        metrics.lag.observe(max(0.0, time() - job.created))
 
     async def _text(self, job: Job) -> str:
         if job.state not in {JobState.DONE, JobState.PARTIAL}:

@@ -22,6 +22,8 @@ _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.2, 10.0
 # Parts of the time after which a silent id goes back: signs of life in it, and how long one is kept trying.
 _BEATS = 4
 _PARTING_S = 2.0
+# Seconds between looks at how many ids there are: each is a command, and some pay for commands.
+_COUNT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Intake:
         """Nothing is asked yet."""
         self._queue = places.queue
         self._documents = places.documents
+        self._metrics = places.metrics
         self._crew = crew
         self._settings = settings
         self._held: set[Take] = set()
@@ -56,7 +59,7 @@ class Intake:
         """
         await self._until_possible(stop, self._check)
         async with asyncio.TaskGroup() as loops:
-            beside = [loops.create_task(self._beat()), loops.create_task(self._reap())]
+            beside = [loops.create_task(work) for work in (self._beat(), self._reap(), self._count())]
             await self._take_all(stop)
             for task in beside:
                 task.cancel()
@@ -117,6 +120,7 @@ class Intake:
                 raise
             _log.warning("a document waits for better times", extra={"document": take.document_id})
             await self._queue.release(take)
+            self._metrics.documents.labels("waited").inc()
 
     async def _settled(self, take: Take) -> None:
         try:
@@ -144,6 +148,15 @@ class Intake:
         while True:
             await asyncio.sleep(self._settings.reaper_interval_ms / 1000)
             await _forgivingly(self._crew.reaper.sweep)
+
+    async def _count(self) -> None:
+        while True:
+            await _forgivingly(self._counted)
+            await asyncio.sleep(_COUNT_S)
+
+    async def _counted(self) -> None:
+        for where, count in (await self._queue.counts()).items():
+            self._metrics.ids.labels(where).set(count)
 
     async def _until_possible(self, stop: asyncio.Event, step: Callable[[], Awaitable[object]]) -> None:
         trying = asyncio.ensure_future(_persistently(step))

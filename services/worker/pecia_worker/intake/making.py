@@ -16,7 +16,9 @@ from pecia_jobs.blobs import Blobs, input_key, job_prefix
 from pecia_jobs.database import Database
 from pecia_jobs.ids import new_job_id
 from pecia_jobs.model import Job, JobOptions, NewJob
+from pecia_jobs.retention import Limits
 from pecia_jobs.reviews import Reviews
+from pecia_jobs.room import check_room
 from pecia_jobs.store import Store
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,12 +32,13 @@ PUBLISH = "publish"
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """What jobs are made with, and who is asked when one is doubtful (None = nobody)."""
+    """What jobs are made with and within, and who is asked when one is doubtful (None = nobody)."""
 
     database: Database
     store: Store
     blobs: Blobs
     renderer: PdfRenderer
+    limits: Limits
     reviews: Reviews | None = None
 
 
@@ -63,6 +66,15 @@ class JobMaker:
         """One of them as it stands. Raises NotFound."""
         return await self._shop.store.job(self._settings.tenant, job_id)
 
+    async def check_room(self, size: int = 0) -> None:
+        """Refuse a document of `size` bytes there is no room for, in the words that REST has for it.
+
+        Raises:
+            Overloaded: `job_limit_reached` or `storage_full`; later there may be.
+            Unavailable: the database is away.
+        """
+        await check_room(self._shop.database, self._shop.limits, size)
+
     async def make(self, take: Take, data: bytes) -> Job:
         """The job of this push, committed.
 
@@ -73,6 +85,7 @@ class JobMaker:
         kind = kind_of(Upload(data, ""), param="file")
         count = await self._pages(kind, data)
         new = self._new(take, kind, data, count)
+        await self.check_room(len(data))
         await self._shop.blobs.put(new.input_key, data)
         # Where the answer is lost, the job may have been made: its document stays.
         job, made = await self._shop.store.create(new)

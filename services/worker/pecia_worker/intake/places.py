@@ -1,9 +1,10 @@
-"""What the intake stands between: the queue, the table, the bucket and the jobs."""
+"""What the intake stands between: the queue, the table, the bucket and the jobs; and who counts."""
 
 from dataclasses import dataclass
 
 from pecia_worker.intake.documents import Documents
 from pecia_worker.intake.making import JobMaker
+from pecia_worker.intake.metrics import IntakeMetrics
 from pecia_worker.intake.originals import Originals
 from pecia_worker.intake.queue import DocumentQueue
 
@@ -16,3 +17,4 @@ class Places:
     documents: Documents
     originals: Originals
     maker: JobMaker
+    metrics: IntakeMetrics

@@ -109,6 +109,11 @@ class DocumentQueue:
         """Ids that were given up, oldest first."""
         return list(await self._link.ask("LRANGE", self._keys.dead, 0, -1))
 
+    async def counts(self) -> dict[str, int]:
+        """How many ids there are: in the `list`, `processing`, and `dead`."""
+        found = await self._run(scripts.COUNT)
+        return dict(zip(("list", "processing", "dead"), map(int, found), strict=True))
+
     async def close(self) -> None:
         """Disconnect."""
         await self._link.close()

@@ -55,7 +55,9 @@ class Reaper:
             _log.warning(
                 "an id goes back to the list", extra={"document": take.document_id, "takes": take.takes}
             )
-            return await self._places.queue.give_back(stale)
+            returned = await self._places.queue.give_back(stale)
+            self._places.metrics.documents.labels("returned").inc(returned)
+            return returned
         given_up = EngineFailed(
             f"Given up after {take.takes} tries that ended without a word: look at the worker's log, then "
             " put the id back with `python -m pecia_worker requeue --dead`."

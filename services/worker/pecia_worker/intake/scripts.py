@@ -149,3 +149,11 @@ return 1
 
 # Touches every key and changes nothing: a cluster that keeps them in several places refuses it.
 PROBE = "return redis.call('EXISTS', unpack(KEYS))"
+
+# Answers {ids in the list, ids in hand, ids given up}.
+COUNT = (
+    _HEAD
+    + """
+return {redis.call('LLEN', queue), redis.call('SCARD', processing), redis.call('LLEN', dead)}
+"""
+)

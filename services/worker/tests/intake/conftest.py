@@ -23,10 +23,11 @@ from obstore.store import S3Store
 from pecia_core.errors import PeciaError
 from pecia_core.pdf import PdfRenderer
 from pecia_jobs.outbox import Outbox
+from pecia_jobs.retention import Limits
 from pecia_jobs.reviews import Reviews
 from pecia_jobs.store import Store
 from pecia_jobs.testing import PostgresServer, sqlite_url
-from pecia_worker.intake import IntakeParts, Shop, build_intake
+from pecia_worker.intake import IntakeMetrics, IntakeParts, Shop, build_intake
 from pecia_worker.intake.link import RedisLink
 from pecia_worker.intake.queue import DocumentQueue
 from pecia_worker.intake.testing import CHANNEL, COUNTING, Backend, Table
@@ -34,10 +35,12 @@ from pecia_worker.intake_settings import IntakeGroups, IntakeSettings, RedisSett
 from pecia_worker.main import World
 from pecia_worker.settings import Settings
 from pecia_worker.testing import scanned, working
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
 BUCKET = "filot-documents"
+ROOM: dict[str, Any] = {"max_bytes": 1 << 40, "max_jobs": 1000, "max_age_s": 3600.0}
 DOCUMENTATION = Path(__file__).parents[4] / "docs" / "queue-intake.md"
 # The kernel ends it when the tests end, however they do.
 _WITH_PARENT = ("setpriv", "--pdeathsig", "KILL") if sys.platform == "linux" else ()
@@ -225,6 +228,7 @@ class Office:
     parts: IntakeParts
     outbox: Outbox
     reviews: Reviews
+    metrics: IntakeMetrics
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
@@ -269,8 +273,12 @@ async def office(
             asked = IntakeGroups(**{group: made[group] | more.get(group, {}) for group in made})
             renderer = await stack.enter_async_context(PdfRenderer())
             reviews = Reviews(world.database)
-            shop = Shop(world.database, Store(world.database), world.blobs, renderer, reviews)
-            built = Office(build_intake(asked, shop), Outbox(world.database, lease_s=5.0), reviews)
+            limits = Limits(**(ROOM | more.get("within", {})))
+            shop = Shop(world.database, Store(world.database), world.blobs, renderer, limits, reviews)
+            counted = IntakeMetrics(CollectorRegistry())
+            built = Office(
+                build_intake(asked, shop, counted), Outbox(world.database, lease_s=5.0), reviews, counted
+            )
             stack.push_async_callback(built.close)
             return built
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pecia_core.errors import InvalidRequest
 from pecia_core.settings import SeedNames, seed_names
-from pecia_worker.intake import composition
+from pecia_worker.intake import IntakeMetrics, composition
 from pecia_worker.intake.keys import QueueKeys
 from pecia_worker.intake_settings import (
     DocumentsSettings,
@@ -14,6 +14,7 @@ from pecia_worker.intake_settings import (
     OriginalsSettings,
     RedisSettings,
 )
+from prometheus_client import CollectorRegistry
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 NAMES = {
@@ -87,9 +88,10 @@ def test_without_settings_the_names_are_those_of_the_backend() -> None:
 async def test_what_is_missing_is_said(url: str) -> None:
     """An address that is none (without repeating it), and a queue without a table or a bucket."""
     shop: Any = None
+    counted = IntakeMetrics(CollectorRegistry())
     with pytest.raises(InvalidRequest, match="REDIS_URL is no") as refused:
-        composition.build_intake(IntakeGroups(redis={"url": f"{url}:secret@x"}), shop)
+        composition.build_intake(IntakeGroups(redis={"url": f"{url}:secret@x"}), shop, counted)
     assert "secret" not in str(refused.value)
     groups = IntakeGroups(redis={"url": "redis://127.0.0.1:1"})
     with pytest.raises(InvalidRequest, match="CF_R2_BUCKET_NAME"):
-        composition.build_intake(groups, shop)
+        composition.build_intake(groups, shop, counted)

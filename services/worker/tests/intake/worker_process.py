@@ -14,16 +14,19 @@ from pecia_jobs.database import Database
 from pecia_jobs.leases import Leases
 from pecia_jobs.model import Job, JobState, Lease, NewJob
 from pecia_jobs.outbox import Delivery, Outbox
+from pecia_jobs.retention import Limits
 from pecia_jobs.settings import BlobSettings
 from pecia_jobs.store import Store
-from pecia_worker.intake import Shop, build_intake, scripts
+from pecia_worker.intake import IntakeMetrics, Shop, build_intake, scripts
 from pecia_worker.intake.documents import Documents
 from pecia_worker.intake.link import RedisLink
 from pecia_worker.intake.result import DocumentResult
 from pecia_worker.intake.testing import Reader
 from pecia_worker.intake_settings import IntakeGroups
+from prometheus_client import CollectorRegistry
 
 DIES_AT = ""
+ROOM = Limits(max_bytes=1 << 40, max_jobs=1000, max_age_s=3600.0)
 _STEPS = {scripts.TAKE: "take", scripts.END: "end"}
 
 
@@ -90,9 +93,10 @@ async def work(asked: dict[str, Any]) -> None:
     database = Database(asked["database"])
     await database.migrate()
     async with PdfRenderer() as renderer:
-        shop = Shop(database, Jobs(database), open_blobs(BlobSettings(**asked["blobs"])), renderer)
+        shop = Shop(database, Jobs(database), open_blobs(BlobSettings(**asked["blobs"])), renderer, ROOM)
         rows = Rows(Database(groups.documents.url.get_secret_value()), groups.documents)
-        parts = build_intake(groups, shop, Link(groups.redis), rows)
+        metrics = IntakeMetrics(CollectorRegistry())
+        parts = build_intake(groups, shop, metrics, Link(groups.redis), rows)
         outbox = Deliveries(database, lease_s=2.0)
         reader = Reader(Pages(database, lease_s=2.0), shop, outbox, parts.finisher)
         await asyncio.gather(parts.intake.run(asyncio.Event()), reader.run())
