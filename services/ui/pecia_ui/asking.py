@@ -53,8 +53,10 @@ class Ask:
         kind = media_type(self.picture)
         url = f"data:{kind};base64,{base64.b64encode(self.picture).decode()}"
         part: dict[str, Any] = {"type": "image_url", "image_url": {"url": url}}
+        seen: dict[str, Any] = {}
         if kind == _PDF:
             part = {"type": "file", "file": {"file_data": url, "filename": "document.pdf"}}
+            seen = {"annotate": True}  # this page opens no PDFs: who reads them shows how they look
         content = [{"type": "text", "text": TASKS[self.task][1]}, part]
         body: dict[str, Any] = {
             "model": self.model,
@@ -63,6 +65,7 @@ class Ask:
             "stream_options": {"include_usage": True},
             "model_size": self.size,
             "task_type": self.task_type,
+            **seen,
         }
         return body | ({"ref_text": self.ref_text.strip()} if self.task_type == LOCATE else {})
 

@@ -1,10 +1,12 @@
 """What the gateway answered, as types the page can show."""
 
+import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 Json = Mapping[str, Any]
+_PICTURE = "annotated_png"
 Polygon = tuple[tuple[float, float], ...]
 
 
@@ -67,7 +69,8 @@ class Block:
 class Page:
     """`width` and `height` in pixels of the picture after its EXIF rotation.
 
-    `rotation` is the degrees clockwise by which it had to be turned to be read.
+    `rotation` is the degrees clockwise by which it had to be turned to be read. `picture` shows it, with what
+    was found drawn on it, where that was asked for.
     """
 
     width: int
@@ -75,6 +78,7 @@ class Page:
     rotation: int = 0
     confidence: float | None = None
     blocks: tuple[Block, ...] = ()
+    picture: bytes = field(default=b"", repr=False)
 
     @classmethod
     def from_json(cls, page: Json) -> Self:
@@ -85,6 +89,7 @@ class Page:
             rotation=int(page.get("rotation") or 0),
             confidence=page.get("confidence"),
             blocks=tuple(Block.from_json(block) for block in page.get("blocks") or ()),
+            picture=base64.b64decode(page.get(_PICTURE) or ""),
         )
 
     @property
@@ -95,7 +100,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A finished answer. `ocr` is the gateway's own extension as it came; `timings` are in milliseconds."""
+    """A finished answer. `ocr` is the gateway's own extension as it came, but for pictures; `timings` are in milliseconds."""
 
     text: str
     ocr: Json = field(default_factory=dict)
@@ -105,8 +110,10 @@ class Reading:
     @classmethod
     def from_stream(cls, text: str, ocr: Json, request_id: str) -> Self:
         """From the joined deltas and the `ocr` key of the last chunks."""
-        pages = tuple(Page.from_json(page) for page in ocr.get("pages") or ())
-        return cls(text, ocr, pages, request_id)
+        told = ocr.get("pages") or ()
+        pages = tuple(Page.from_json(page) for page in told)
+        plain = [{name: said for name, said in page.items() if name != _PICTURE} for page in told]
+        return cls(text, {**ocr, "pages": plain} if told else ocr, pages, request_id)
 
     @property
     def regions(self) -> tuple[Line, ...]:

@@ -1,12 +1,13 @@
 """Jobs on the page, run by Streamlit's own test runner against a real HTTP server: U16 and J16."""
 
 import time
+from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
 from pecia_client.testing.jobs import ScriptedJobs
-from pecia_ui.testing.gateway import Answer, Asked, StandIn
-from pecia_ui.testing.visitor import click, look, opened, recognised, said, submit, upload
+from pecia_ui.testing.gateway import Answer, Asked, StandIn, page, reading
+from pecia_ui.testing.visitor import click, look, opened, picture, recognised, said, submit, upload
 from pecia_ui.views.addresses import HISTORY, MANUAL, QUICK
 from streamlit.testing.v1 import AppTest
 
@@ -77,12 +78,28 @@ def test_a_large_file_is_not_sent_twice(
 
 
 def test_a_short_pdf_is_read_at_once(gateway: StandIn, site: AppTest) -> None:
-    """It travels as a file; the text comes, no picture is asked of this page, and no job is made."""
+    """It travels as a file; the text comes, and no job is made."""
     submit(upload(site, "letter.pdf", b"%PDF-1.7 short"))
     (part,) = [p for p in gateway.readings[0].json()["messages"][0]["content"] if p["type"] == "file"]
     assert part["file"]["file_data"].startswith("data:application/pdf;base64,")
     assert site.success
     assert recognised(site) == "Hello"
+
+
+def test_the_pages_of_a_short_pdf_stand_beside_its_text(gateway: StandIn, site: AppTest) -> None:
+    """Whoever reads them shows them; one at a time. A picture is asked for of PDFs only."""
+    sheets = [picture("white"), picture("red")]
+    shown = [
+        page([f"Halaman {n}"]) | {"annotated_png": b64encode(one).decode()} for n, one in enumerate(sheets)
+    ]
+    gateway.answer = lambda _asked: reading(shown[0], pages=shown)
+    submit(upload(site, "letter.pdf", b"%PDF-1.7 short"))
+    assert gateway.readings[-1].json()["annotate"] is True
+    assert seen(site) == ["Page 1 with boxes around 1 line of text"]
+    site.number_input(key="pdf-page").set_value(2).run()
+    assert seen(site) == ["Page 2 with boxes around 1 line of text"]
+    submit(upload(site))
+    assert "annotate" not in gateway.readings[-1].json()
 
 
 def test_every_option_of_a_job_is_sent(gateway: StandIn, jobs: ScriptedJobs, site: AppTest) -> None:

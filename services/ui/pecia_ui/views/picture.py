@@ -81,6 +81,19 @@ def show_marked(visit: Visit, picture: Picture, reading: Reading, default_thresh
     legend.html(_legend(reading, threshold))
 
 
+def show_pages(visit: Visit, reading: Reading) -> None:
+    """The pages of a PDF, one at a time, as who read them shows them."""
+    number = 1
+    if len(reading.pages) > 1:
+        number = int(st.number_input("Page", 1, len(reading.pages), key="pdf-page", width=140))
+    page = reading.pages[number - 1]
+    caption = f"Page {number} with boxes around {lines(len(page.regions))} of text"
+    try:
+        st.image(drawn(visit, Picture("", page.picture), Sheet()), width="stretch", alt=caption)
+    except CannotDraw:
+        st.info("This page cannot be shown here.", icon=":material/image_not_supported:")
+
+
 def drawn(visit: Visit, picture: Picture, sheet: Sheet) -> bytes:
     """The picture with the boxes of the sheet, as JPEG; drawn once. Raises CannotDraw."""
     known = visit.drawing

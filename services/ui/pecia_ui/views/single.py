@@ -101,8 +101,18 @@ def _outcome(visit: Visit, chosen: Picture, places: _Places, threshold: float) -
         return
     with places.text.container():
         result.show(outcome, chosen.name, threshold)
-    if outcome.reading is None or not outcome.reading.regions:
+    reading = outcome.reading
+    if (
+        chosen.is_pdf
+        and reading is not None
+        and all(page.picture for page in reading.pages)
+        and reading.pages
+    ):
+        with places.picture.container():
+            picture.show_pages(visit, reading)
+        return
+    if reading is None or not reading.regions:
         _preview(visit, chosen, places)
         return
     with places.picture.container():
-        picture.show_marked(visit, chosen, outcome.reading, threshold)
+        picture.show_marked(visit, chosen, reading, threshold)
