@@ -45,13 +45,13 @@ class Up:
 
 
 @contextlib.contextmanager
-def _up(logs: Path, *flags: str) -> Iterator[Up]:
+def _up(logs: Path, *flags: str, **settings: str) -> Iterator[Up]:
     ports = [_free_port() for _ in range(4)]
     names = ("--port", "--ui-port", "--grpc-port", "--worker-port")
     numbers = [word for name, port in zip(names, ports, strict=True) for word in (name, str(port))]
     command = [sys.executable, "-m", "pecia_client", "up", *numbers, "--logs", str(logs), *flags]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PECIA_")}
-    environment["XDG_STATE_HOME"] = str(logs / "state")
+    environment |= {"XDG_STATE_HOME": str(logs / "state"), **settings}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as process:
@@ -124,6 +124,30 @@ def test_one_flag_makes_calls_between_services_secure(tmp_path: Path) -> None:
             ocr_pb2_grpc.OcrServiceStub(channel).Describe(ocr_pb2.DescribeRequest(), timeout=10)
         papers = tmp_path / "state" / "pecia" / "identity"
         assert {path.stat().st_mode & 0o77 for path in papers.iterdir()} == {0}
+
+
+@pytest.mark.timeout(_START_S + 180)
+def test_the_model_that_comes_along_is_there(tmp_path: Path) -> None:
+    """Where torch and its checkpoint are, it is listed and answers to its name; nobody has waited for it."""
+    pytest.importorskip("torch")
+    from pecia_ocr.engines.deepseek import testing  # noqa: PLC0415 - needs torch
+
+    folder = testing.write(tmp_path / "reader")
+    with _up(tmp_path, "--no-ui", PECIA_DEEPSEEK__DEMO_PATH=str(folder)) as up:
+        up.read_until("Self-check passed")
+        assert "read by rapid" in up.said
+        api, end = f"http://127.0.0.1:{up.http}", time.monotonic() + 150
+        state = ""
+        while state != "ready":
+            assert time.monotonic() < end, state
+            time.sleep(0.2)
+            listed = httpx.get(f"{api}/v1/models", timeout=30).json()["data"]
+            state = next((one["state"] for one in listed if one["id"] == "deepseek-ocr-demo"), "missing")
+        picture = Path(__file__).parents[1] / "examples" / "sample-receipt.png"
+        form = {"model": "deepseek-ocr-demo", "task_type": "free_ocr"}
+        answer = httpx.post(f"{api}/v1/ocr", files={"file": picture.read_bytes()}, data=form, timeout=120)
+        assert answer.status_code == 200, answer.text
+        assert (answer.json()["engine"], answer.json()["fallback_from"]) == ("deepseek", "")
 
 
 @pytest.mark.timeout(_START_S + 120)

@@ -59,8 +59,8 @@ class Registry:
 
     @property
     def ready(self) -> bool:
-        """Whether any engine can answer."""
-        return any(lane.state == EngineState.READY for lane in self._lanes.values())
+        """Whether any engine can answer who names none."""
+        return any(lane.state == EngineState.READY and not lane.demo for lane in self._lanes.values())
 
     def choose(self, options: RecognizeOptions) -> Choice:
         """The lane for this page.

@@ -114,7 +114,9 @@ def test_the_demo_answers_to_its_own_name_only() -> None:
     assert registry.choose(RecognizeOptions()).lane.name is EngineName.RAPID
     asked = registry.choose(RecognizeOptions(model="deepseek-ocr:tiny"))
     assert (asked.lane.name, asked.fallback_from) == (EngineName.RAPID, "deepseek-ocr")
+    alone = _registry(demo)
+    assert not alone.ready
     with pytest.raises(Unavailable):
-        _registry(demo).choose(RecognizeOptions())
+        alone.choose(RecognizeOptions())
     with pytest.raises(InvalidRequest, match="rapid, ppocr"):
         registry.choose(RecognizeOptions(model=DEMO, task_type=TaskType.LOCATE))

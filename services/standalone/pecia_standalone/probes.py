@@ -9,15 +9,18 @@ from pecia_standalone.services import Service
 
 _INTERVAL_S = 0.2
 _PATIENCE_S = 5.0
+# Loads torch first, and is there to be looked at: nobody waits for it.
+_ASIDE = ("deepseek-ocr-demo",)
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One engine of the ocr service, its state, and why it is not ready."""
+    """One engine of the ocr service, its state, why it is not ready, and the models callers know it by."""
 
     name: str
     state: str
     reason: str
+    models: tuple[str, ...] = ()
 
 
 async def until_ready(service: Service, http: httpx.AsyncClient) -> None:
@@ -41,7 +44,7 @@ async def _can_work(url: str, http: httpx.AsyncClient) -> bool:
         return False
     if not url.endswith("/v1/capacity"):
         return response.is_success
-    states = {engine.state for engine in _listed(response)}
+    states = {engine.state for engine in _listed(response) if engine.models != _ASIDE}
     return bool(states) and "loading" not in states
 
 
@@ -51,4 +54,12 @@ def _listed(response: httpx.Response) -> list[Engine]:
     except ValueError:
         return []
     found = body.get("engines") or () if response.is_success and isinstance(body, dict) else ()
-    return [Engine(said.get("name", ""), said.get("state", ""), said.get("reason") or "") for said in found]
+    return [
+        Engine(
+            said.get("name", ""),
+            said.get("state", ""),
+            said.get("reason") or "",
+            tuple(said.get("models") or ()),
+        )
+        for said in found
+    ]
