@@ -44,9 +44,17 @@ class Limits:
                 resource.setrlimit(what, (lowest, lowest))
 
 
-def die_with(parent: int) -> None:
-    """End when the process `parent` does, even at kill -9 (elsewhere than on Linux: not by this)."""
+def die_with(parent: int, by: signal.Signals = signal.SIGKILL) -> None:
+    """End when the process `parent` does, even at kill -9 (elsewhere than on Linux: not by this).
+
+    It outlives an exec, but not a change of the user: that comes first. A parent's thread that started this
+    process counts as the parent: it must live as long.
+
+    Args:
+        parent: whose child this is; where it is gone already, nobody would ever tell, and this ends at once.
+        by: how the kernel ends this process then.
+    """
     if libc is not None:
-        libc.prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        libc.prctl(_SET_PDEATHSIG, by, 0, 0, 0)
     if os.getppid() != parent:
-        os._exit(0)
+        os._exit(1)

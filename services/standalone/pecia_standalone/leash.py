@@ -5,12 +5,10 @@ death, then this process becomes the module; the request outlives the exec. Only
 elsewhere the module just runs.
 """
 
-import ctypes
 import os
-import signal
 import sys
 
-_PR_SET_PDEATHSIG = 1
+from pecia_wall import die_with
 
 
 def command(module: str) -> list[str]:
@@ -18,19 +16,10 @@ def command(module: str) -> list[str]:
     return [sys.executable, "-m", __name__, str(os.getpid()), module]
 
 
-def _hold(parent: int) -> None:
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The parent may have died before the kernel was asked; then nobody would ever tell.
-    if os.getppid() != parent:
-        sys.exit(1)
-
-
 def main(arguments: list[str]) -> None:
     """Put the leash on and become the module."""
     parent, module = arguments
-    _hold(int(parent))
+    die_with(int(parent))
     os.execv(sys.executable, [sys.executable, "-m", module])  # noqa: S606 - a module of ours, no shell
 
 

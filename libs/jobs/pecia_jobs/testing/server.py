@@ -1,12 +1,10 @@
 """Real databases for tests: a PostgreSQL server of one's own, and SQLite files."""
 
-import ctypes
 import os
 import pwd
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,8 +13,8 @@ from functools import partial
 from pathlib import Path
 
 import asyncpg
+from pecia_wall import die_with
 
-_PR_SET_PDEATHSIG = 1
 _START_S = 60.0
 _USER = "pecia"
 # The file system keeps what a killed server has written: only the machine's own end needs fsync.
@@ -163,16 +161,9 @@ class PostgresServer:
                 user=self._user.pw_uid if self._user else None,
                 group=self._user.pw_gid if self._user else None,
                 extra_groups=[] if self._user else None,
-                preexec_fn=partial(_die_with_parent, os.getpid()),  # noqa: PLW1509 - two system calls
+                # After the child has become its user, which would forget it.
+                preexec_fn=partial(die_with, os.getpid(), signal.SIGQUIT),  # noqa: PLW1509 - two system calls
             )
-
-
-def _die_with_parent(parent: int) -> None:
-    """In the child, after it has become its user: that would forget it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
-        if os.getppid() != parent:
-            os._exit(1)
 
 
 def _other_user() -> pwd.struct_passwd:
