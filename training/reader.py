@@ -7,9 +7,9 @@ from pathlib import Path
 from time import monotonic
 
 import torch
+from pecia_ocr.cores import usable_cores
 from pecia_ocr.engines.deepseek import testing
 from pecia_ocr.engines.deepseek.loader import load_model
-from pecia_ocr.settings import usable_cores
 
 from training.beginning import begin
 from training.course import Course, Stage, Ways

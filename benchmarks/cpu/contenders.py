@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from pecia_ocr.settings import Settings, usable_cores, worker_environment
+from pecia_ocr.cores import usable_cores
+from pecia_ocr.settings import Settings, worker_environment
 
 from benchmarks.cpu import held
 from benchmarks.rivals import venvs

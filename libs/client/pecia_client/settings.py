@@ -1,7 +1,6 @@
 """What the `pecia` command reads from the environment. The only file here that does."""
 
-from pathlib import Path
-
+from pecia_core.settings import NamedPath
 from pecia_identity.settings import AuditSettings
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,7 +21,7 @@ class ClientSettings(BaseSettings):
         validation_alias=AliasChoices("PECIA_API_KEY", "PECIA_API__KEY"),
         description="Key sent as a bearer token; only needed where the gateway asks for keys.",
     )
-    keys_file: Path | None = Field(
+    keys_file: NamedPath | None = Field(
         None,
         validation_alias=AliasChoices("PECIA_AUTH__KEYS_FILE"),
         description="The services' keys file, for `pecia keys`.",

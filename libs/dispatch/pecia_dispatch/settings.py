@@ -1,7 +1,6 @@
 """How the ocr service is found and called: a group of settings of every service that calls it."""
 
-from pathlib import Path
-
+from pecia_core.settings import NamedPath
 from pecia_identity.settings import SigningSettings
 from pydantic import BaseModel, Field, SecretStr
 
@@ -11,9 +10,13 @@ _MIB = 1024 * 1024
 class ClientTlsSettings(BaseModel):
     """Transport security towards the ocr service; off while `ca_file` is empty. Changed files count soon."""
 
-    ca_file: Path | None = Field(None, description="PEM authorities that sign the ocr service's certificate.")
-    cert_file: Path | None = Field(None, description="PEM certificate chain of the gateway (mutual TLS).")
-    key_file: Path | None = Field(None, description="PEM private key of that certificate.")
+    ca_file: NamedPath | None = Field(
+        None, description="PEM authorities that sign the ocr service's certificate."
+    )
+    cert_file: NamedPath | None = Field(
+        None, description="PEM certificate chain of the gateway (mutual TLS)."
+    )
+    key_file: NamedPath | None = Field(None, description="PEM private key of that certificate.")
     server_name: str = Field(
         "", description="Name the certificate must carry; empty = the name in the target."
     )

@@ -1,8 +1,6 @@
 """What may be asked of the world outside: groups of settings of every service that fetches or posts."""
 
-from pathlib import Path
-
-from pecia_core.settings import CommaList
+from pecia_core.settings import CommaList, NamedPath
 from pydantic import BaseModel, Field
 
 
@@ -19,7 +17,7 @@ class GuardSettings(BaseModel):
         description="Comma-separated networks, addresses or exact names that may be asked, on any port, "
         "although they are not public: your own file server. Everything private is refused otherwise.",
     )
-    ca_file: Path | None = Field(
+    ca_file: NamedPath | None = Field(
         None, description="PEM authorities for https instead of the well-known ones."
     )
 

@@ -1,7 +1,6 @@
 """Groups of settings of the services that sign, check and record."""
 
-from pathlib import Path
-
+from pecia_core.settings import NamedPath
 from pydantic import BaseModel, Field, SecretStr
 
 AUDIENCE = "pecia-ocr"
@@ -10,7 +9,7 @@ AUDIENCE = "pecia-ocr"
 class SigningSettings(BaseModel):
     """How calls to the ocr service are signed; not at all while `key_file` is empty."""
 
-    key_file: Path | None = Field(
+    key_file: NamedPath | None = Field(
         None,
         description="PEM private Ed25519 key that signs for whom each call is made; read again when it "
         "changes. Empty = calls are not signed.",
@@ -23,7 +22,7 @@ class SigningSettings(BaseModel):
 class CheckingSettings(BaseModel):
     """Whose word on the tenant of a call counts."""
 
-    keys_file: Path | None = Field(
+    keys_file: NamedPath | None = Field(
         None,
         description="PEM public Ed25519 keys, one or several, of those who sign calls; read again when it "
         "changes. Empty = nothing is checked, and keys in the keys file that are trusted are believed.",

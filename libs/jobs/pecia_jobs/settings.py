@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pecia_core.settings import CommaList
+from pecia_core.settings import CommaList, NamedPath
 from pecia_fetch.settings import PostSettings
 from pydantic import BaseModel, Field, SecretStr
 
@@ -133,7 +133,7 @@ class WebhookSettings(PostSettings):
         "tenant's own are derived. To replace one, put a new one in front and take the old one away when its "
         "receivers know the new. The gateway and all workers need the same. Empty = the keys file.",
     )
-    keys_file: Path | None = Field(
+    keys_file: NamedPath | None = Field(
         None,
         description="File with the same, one on a line, newest first. Empty = `webhook.keys` beside the "
         "SQLite file, which is made where it is not there; with PostgreSQL there is none.",

@@ -9,6 +9,7 @@ from types import FrameType
 
 import uvicorn
 from pecia_core.memory import keep_freed_memory
+from pecia_core.settings import loaded
 from pecia_core.telemetry import configure_logging
 from pecia_wall import probe
 
@@ -47,11 +48,10 @@ class Server(uvicorn.Server):
 def main() -> None:
     """Serve as the settings say."""
     keep_freed_memory()
-    settings = Settings()
+    settings = loaded(Settings)
     configure_logging("gateway", settings.telemetry.log_level)
     settings.log_unused_features()
-    probe.check(required=settings.wall.required)
-    app = create_app(settings)
+    app = create_app(settings, probe.check(required=settings.wall.required))
     config = uvicorn.Config(
         app,
         host=settings.http.host,

@@ -4,9 +4,8 @@ Names are PECIA_<GROUP>__<FIELD>. A field's `seed_name` is the older name that w
 """
 
 import logging
-from pathlib import Path
 
-from pecia_core.settings import CommaList, SeedNames
+from pecia_core.settings import CommaList, NamedPath, SeedNames
 from pecia_dispatch.settings import OcrSettings
 from pecia_fetch.settings import FetchSettings
 from pecia_identity.settings import AuditSettings
@@ -27,12 +26,12 @@ class HttpSettings(BaseModel):
         description="Address to bind. All of them: the gateway is what is published.",
     )
     port: int = Field(8000, ge=0, le=65535, description="TCP port; 0 = any free one, which the log names.")
-    cert_file: Path | None = Field(
+    cert_file: NamedPath | None = Field(
         None,
         description="PEM certificate chain, where the gateway itself is to speak HTTPS; read again when it "
         "changes. Empty = HTTP, for a load balancer before it.",
     )
-    key_file: Path | None = Field(None, description="PEM private key of that certificate.")
+    key_file: NamedPath | None = Field(None, description="PEM private key of that certificate.")
     cors_origins: CommaList = Field(
         ("*",),
         json_schema_extra={"seed_name": "CORS_ORIGINS"},
@@ -132,7 +131,7 @@ class LimitSettings(BaseModel):
 class AuthSettings(BaseModel):
     """Who may call, and how often."""
 
-    keys_file: Path | None = Field(
+    keys_file: NamedPath | None = Field(
         None, description="TOML file of hashed API keys (see `pecia keys`); empty = everybody may call."
     )
     reload_s: float = Field(
@@ -165,7 +164,7 @@ class JobSettings(of_jobs.JobSettings):
     max_pages: int = Field(10_000, ge=1, description="Pages of one document.")
     uploads: int = Field(16, ge=1, description="Documents being sent at once, all callers together.")
     tenant_uploads: int = Field(4, ge=1, description="The same of one tenant.")
-    upload_folder: Path | None = Field(
+    upload_folder: NamedPath | None = Field(
         None, description="Folder for documents while they arrive; empty = the system's for temporary files."
     )
     streams: int = Field(512, ge=1, description="Callers who follow a job's events, all together.")

@@ -1,8 +1,8 @@
 """Every knob of the ocr service: unit, default, reason. The only reader of the environment."""
 
 import os
-from pathlib import Path
 
+from pecia_core.settings import NamedPath
 from pecia_identity.settings import AuditSettings, CheckingSettings
 from pecia_wall.settings import WallSettings
 from pydantic import AliasChoices, BaseModel, Field, SecretStr
@@ -48,9 +48,9 @@ class GrpcSettings(BaseModel):
 class TlsSettings(BaseModel):
     """Transport security; off while `cert_file` is empty."""
 
-    cert_file: Path | None = Field(None, description="PEM certificate chain of this service.")
-    key_file: Path | None = Field(None, description="PEM private key of the certificate.")
-    client_ca_file: Path | None = Field(
+    cert_file: NamedPath | None = Field(None, description="PEM certificate chain of this service.")
+    key_file: NamedPath | None = Field(None, description="PEM private key of the certificate.")
+    client_ca_file: NamedPath | None = Field(
         None, description="PEM authorities whose client certificates are demanded (mutual TLS)."
     )
     reload_s: float = Field(
@@ -61,7 +61,7 @@ class TlsSettings(BaseModel):
 class AuthSettings(BaseModel):
     """Who may call."""
 
-    keys_file: Path | None = Field(
+    keys_file: NamedPath | None = Field(
         None, description="TOML file of hashed API keys (see `pecia keys`); empty = everybody may call."
     )
     reload_s: float = Field(
@@ -129,7 +129,7 @@ class CacheSettings(BaseModel):
 class BlobSettings(BaseModel):
     """Where blob references point."""
 
-    root: Path | None = Field(
+    root: NamedPath | None = Field(
         None, description="Folder of the blob store; empty = blob references are refused."
     )
 
@@ -166,7 +166,7 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("OCR_INFERENCE_TIMEOUT_S", "PECIA_INFERENCE_TIMEOUT_S"),
         description="Seconds one page may take, waiting included; a caller's shorter deadline wins.",
     )
-    model_path: Path | None = Field(
+    model_path: NamedPath | None = Field(
         None,
         validation_alias=AliasChoices("MODEL_PATH", "PECIA_MODEL_PATH"),
         description="Folder with a checkpoint of the DeepSeek-OCR family (config.json, tokenizer.json, "
@@ -182,16 +182,6 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("OCR_GPU_ENABLED", "PECIA_GPU_ENABLED"),
         description="Use a GPU engine where there is one.",
     )
-
-
-def usable_cores() -> int:
-    """Cores this process may use: its affinity, bounded by its cgroup's quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, min(cores, int(quota) // int(period)))
-    except (OSError, ValueError):  # no cgroup v2, or "max": no quota
-        return cores
 
 
 def worker_environment() -> dict[str, str]:

@@ -5,6 +5,7 @@ import logging
 import sys
 
 from pecia_core.errors import PeciaError
+from pecia_core.settings import loaded
 from pecia_core.telemetry import configure_logging
 
 from pecia_operator.main import run
@@ -13,7 +14,7 @@ from pecia_operator.settings import Settings
 
 def main() -> int:
     """Work as the settings say; gives the exit status."""
-    settings = Settings()
+    settings = loaded(Settings)
     configure_logging("operator", settings.telemetry.log_level)
     try:
         asyncio.run(run(settings))

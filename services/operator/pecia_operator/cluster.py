@@ -5,10 +5,11 @@ from collections.abc import AsyncIterable, Awaitable, Mapping
 from typing import Any
 
 import httpx2
-from lightkube import ApiError, AsyncClient
+from lightkube import ApiError, AsyncClient, ConfigError
 from lightkube.config.kubeconfig import KubeConfig
 from lightkube.types import CascadeType
 from pecia_core.errors import InvalidRequest, PeciaError, PermissionDenied, Unavailable
+from yaml import YAMLError
 
 from pecia_operator.kinds import BY_NAME, Kind
 from pecia_operator.model import Object
@@ -19,6 +20,8 @@ _LONGEST_WORDS = 1000
 _NOT_THERE, _CONFLICT = 404, 409
 _REFUSED = frozenset({400, 413, 415, 422})
 _FORBIDDEN = frozenset({401, 403})
+# What reading a kubeconfig ends in where it is none: its reader takes its shape for granted.
+_NO_CONFIG = (ConfigError, OSError, LookupError, ValueError, TypeError, AttributeError, YAMLError)
 
 
 class Cluster:
@@ -111,7 +114,17 @@ def _error(status: int, words: str) -> PeciaError:
 
 
 def connect(config: Mapping[str, Any] | None, namespace: str) -> Cluster:
-    """A cluster by a kubeconfig's content; None = the one this process runs in, or the environment's."""
-    known = KubeConfig.from_dict(dict(config)) if config else None
-    client = AsyncClient(known, namespace=namespace, timeout=httpx2.Timeout(_TIMEOUT_S))
+    """A cluster by a kubeconfig's content; None = the one this process runs in, or the environment's.
+
+    Raises:
+        Unavailable: there is none, or the kubeconfig cannot be used.
+    """
+    try:
+        known = KubeConfig.from_dict(dict(config)) if config else KubeConfig.from_env()
+        client = AsyncClient(known, namespace=namespace, timeout=httpx2.Timeout(_TIMEOUT_S))
+    except _NO_CONFIG as error:
+        raise Unavailable(
+            f"There is no cluster to work for ({error}). Run the operator in a pod with a ServiceAccount, or "
+            "name a kubeconfig in KUBECONFIG."
+        ) from error
     return Cluster(client, namespace)

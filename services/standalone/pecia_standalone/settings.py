@@ -6,6 +6,7 @@ The ports carry the names the services themselves use, so that one name means on
 import os
 from pathlib import Path
 
+from pecia_core.settings import NamedPath
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -52,7 +53,7 @@ class Settings(BaseSettings):
         description="TCP port on which the worker says how it is; it is bound to 127.0.0.1 always.",
     )
     ui: bool = Field(default=True, description="Also start the page.")
-    jobs: Path = Field(
+    jobs: NamedPath = Field(
         default_factory=lambda: _state_folder() / "jobs",
         json_schema_extra={"default_text": "`~/.local/state/pecia/jobs`"},
         description="Folder of jobs: their database (SQLite: a disk of this machine) and their documents.",
@@ -68,7 +69,7 @@ class Settings(BaseSettings):
         description="Another place of documents and results; empty = a folder in that folder, unless "
         "CF_R2_BUCKET_NAME names a bucket.",
     )
-    webhook_keys: Path | None = Field(
+    webhook_keys: NamedPath | None = Field(
         None,
         validation_alias=AliasChoices("PECIA_WEBHOOKS__KEYS_FILE"),
         description="Another file of keys that sign webhooks; empty = one in that folder.",
@@ -82,7 +83,7 @@ class Settings(BaseSettings):
         default=False,
         description="Mutual TLS between the services, and calls signed for their tenants.",
     )
-    identity: Path = Field(
+    identity: NamedPath = Field(
         default_factory=lambda: _state_folder() / "identity",
         json_schema_extra={"default_text": "`~/.local/state/pecia/identity`"},
         description="Folder of the certificates and keys for that, which are made there and renewed in time.",
@@ -90,7 +91,7 @@ class Settings(BaseSettings):
     certificate_days: float = Field(
         1.0, gt=0, description="Days a certificate lasts; it is renewed when two thirds are over."
     )
-    logs: Path = Field(
+    logs: NamedPath = Field(
         default_factory=lambda: _state_folder() / "logs",
         json_schema_extra={"default_text": "`~/.local/state/pecia/logs`"},
         description="Folder of one log file per service. Each is turned over at 10 MiB; one old one is kept.",
@@ -108,7 +109,7 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PECIA_API_KEY", "PECIA_API__KEY"),
         description="Key for the self-check, where PECIA_AUTH__KEYS_FILE turns keys on.",
     )
-    keys_file: Path | None = Field(
+    keys_file: NamedPath | None = Field(
         None,
         validation_alias=AliasChoices("PECIA_AUTH__KEYS_FILE"),
         description="The services' keys file; read here only to know whether the self-check needs a key.",

@@ -72,6 +72,14 @@ class Settings(BaseSettings):
         description="DEBUG, INFO, WARNING or ERROR.",
     )
 
+    @field_validator("api_ca_file", mode="before")
+    @classmethod
+    def _is_named(cls, value: object) -> object:
+        """An empty name would be the folder this process stands in."""
+        if value == "":
+            raise ValueError("it is set and names no path; name one, or take the variable away")
+        return value
+
     @field_validator("api_base")
     @classmethod
     def _without_version(cls, base: str) -> str:

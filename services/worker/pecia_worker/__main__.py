@@ -7,6 +7,7 @@ import asyncio
 import sys
 
 from pecia_core.memory import keep_freed_memory
+from pecia_core.settings import loaded
 from pecia_core.telemetry import configure_logging
 from pecia_wall import probe
 
@@ -17,13 +18,13 @@ from pecia_worker.settings import Settings
 
 def main(arguments: list[str]) -> int:
     """Work as the settings say; gives the exit status."""
-    settings = Settings()
+    settings = loaded(Settings)
     configure_logging("worker", settings.telemetry.log_level)
     if arguments[:1] == ["requeue"]:
         return requeue.main(arguments[1:], settings.queue())
-    probe.check(required=settings.wall.required)
+    bearing = probe.check(required=settings.wall.required)
     keep_freed_memory()
-    asyncio.run(run(settings))
+    asyncio.run(run(settings, bearing))
     return 0
 
 

@@ -3,10 +3,8 @@
 Names are PECIA_<GROUP>__<FIELD>. A field's `seed_name` is the older name that works as well.
 """
 
-from pathlib import Path
-
 from pecia_core.pdf import RenderLimits
-from pecia_core.settings import SeedNames
+from pecia_core.settings import NamedPath, SeedNames
 from pecia_dispatch.settings import OcrSettings
 from pecia_jobs.settings import (
     BlobSettings,
@@ -80,7 +78,7 @@ class WorkerSettings(BaseModel):
         description="Seconds a document stays on this machine's disk after its last page: it may have been "
         "deleted meanwhile.",
     )
-    folder: Path | None = Field(
+    folder: NamedPath | None = Field(
         None, description="Folder of temporary files; empty = the system's. On disk, not in memory."
     )
 

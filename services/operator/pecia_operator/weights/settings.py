@@ -1,7 +1,6 @@
 """Every knob of the program that fetches and checks weights. The operator sets them; people set OCRModels."""
 
-from pathlib import Path
-
+from pecia_core.settings import NamedPath
 from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -17,11 +16,11 @@ class WeightsSettings(BaseModel):
     region: str = Field("us-east-1", description="Region of the bucket.")
     endpoint: str = Field("", description="Address of a store that is not AWS.")
     token: SecretStr | None = Field(None, description="Bearer token for an https:// source.")
-    folder: Path | None = Field(
+    folder: NamedPath | None = Field(
         None,
         description="Folder the files go to; empty = they are read, compared and kept nowhere.",
     )
-    manifest_file: Path | None = Field(
+    manifest_file: NamedPath | None = Field(
         None,
         description="Manifest, lines as sha256sum writes them; empty = sha256sums of the source.",
     )

@@ -14,6 +14,7 @@ from pecia_core.errors import EngineFailed, InvalidRequest, Unavailable
 from pecia_core.recognition import RecognizeOptions, Usage
 from pecia_core.vocabulary import EngineName, FinishReason, Priority, TaskType
 
+from pecia_ocr.cores import usable_cores
 from pecia_ocr.engines.base import Broken, CancelToken, EngineEvent, EngineInfo, Finished, Pixels, tenant
 from pecia_ocr.engines.deepseek.answer import Answer
 from pecia_ocr.engines.deepseek.guard import is_blank
@@ -24,7 +25,6 @@ from pecia_ocr.engines.deepseek.prompts import prompt_ids
 from pecia_ocr.engines.deepseek.scheduler import Scheduler, SchedulerLimits
 from pecia_ocr.engines.deepseek.tickets import Request
 from pecia_ocr.engines.deepseek.views import ViewPlan, plan_views, render
-from pecia_ocr.settings import usable_cores
 
 log = logging.getLogger(__name__)
 
