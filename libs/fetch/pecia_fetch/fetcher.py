@@ -1,6 +1,8 @@
 """Pictures that callers name by URL: looked up once, pinned, bounded, each redirect checked again."""
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin
 
 import httpcore
@@ -13,6 +15,21 @@ from pecia_fetch.settings import FetchSettings
 _REDIRECTS = {301, 302, 303, 307, 308}
 _OK = 200
 _HEADERS = [("User-Agent", "pecia"), ("Accept", "image/*, application/pdf"), ("Accept-Encoding", "identity")]
+
+# Told how many bytes have arrived; raises PeciaError where there is no room for them.
+Weigh = Callable[[int], None]
+
+
+def weightless(_count: int) -> None:
+    """There is room for everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """Which field of a request asks, and who counts what comes."""
+
+    param: str
+    weigh: Weigh
 
 
 class Fetcher:
@@ -35,10 +52,16 @@ class Fetcher:
         """Fetch nothing any more."""
         self._guard.close()
 
-    async def fetch(self, url: str, *, param: str) -> Upload:
+    async def fetch(self, url: str, *, param: str, weigh: Weigh = weightless) -> Upload:
         """The file behind a URL.
 
+        Args:
+            url: may lead elsewhere.
+            param: the request field that named it.
+            weigh: told of every piece before it is kept.
+
         Raises:
+            PeciaError: what `weigh` raises; nothing more is read then.
             InvalidRequest: a URL that may not be asked (`invalid_image_url`), or one that gives no file
                 in time (`failed_to_download_image`).
             TooLarge: it gives more bytes than allowed; no more than those are read.
@@ -48,7 +71,7 @@ class Fetcher:
         try:
             async with asyncio.timeout(self._settings.timeout_s), self._room:
                 began = True
-                return await self._follow(url, param)
+                return await self._follow(url, _Wish(param, weigh))
         except TimeoutError:
             if not began:
                 raise Overloaded("Too many pictures are being downloaded.", retry_after=1) from None
@@ -58,15 +81,15 @@ class Fetcher:
         except TROUBLE as error:
             raise _failed("could not be downloaded", param) from error
 
-    async def _follow(self, url: str, param: str) -> Upload:
+    async def _follow(self, url: str, wish: _Wish) -> Upload:
         for _ in range(self._settings.max_redirects + 1):
-            answer = await self._ask(self._guard.checked(url), param)
+            answer = await self._ask(self._guard.checked(url), wish)
             if isinstance(answer, Upload):
                 return answer
             url = urljoin(url, answer)
-        raise _failed(f"redirects more than {self._settings.max_redirects} times", param)
+        raise _failed(f"redirects more than {self._settings.max_redirects} times", wish.param)
 
-    async def _ask(self, parts: SplitResult, param: str) -> Upload | str:
+    async def _ask(self, parts: SplitResult, wish: _Wish) -> Upload | str:
         """The file, or where the answer points to instead."""
         timeouts = {
             "connect": self._settings.connect_timeout_s,
@@ -82,17 +105,19 @@ class Fetcher:
             if response.status in _REDIRECTS and b"location" in said:
                 return said[b"location"]
             if response.status != _OK:
-                raise _failed(f"answered with status {response.status}", param)
-            data = await self._read(response, said.get(b"content-length", ""), param)
+                raise _failed(f"answered with status {response.status}", wish.param)
+            data = await self._read(response, said.get(b"content-length", ""), wish)
         return Upload(data, said.get(b"content-type", "").partition(";")[0].strip().lower())
 
-    async def _read(self, response: httpcore.Response, declared: str, param: str) -> bytes:
+    async def _read(self, response: httpcore.Response, declared: str, wish: _Wish) -> bytes:
         """The body: refused by its head if that says enough, and counted while it arrives."""
-        too_large = TooLarge(f"The URL gives more than the {self._max_bytes:,} bytes allowed.", param=param)
+        much = f"The URL gives more than the {self._max_bytes:,} bytes allowed."
+        too_large = TooLarge(much, param=wish.param)
         if declared.isdecimal() and int(declared) > self._max_bytes:
             raise too_large
         data = bytearray()
         async for chunk in response.aiter_stream():
+            wish.weigh(len(chunk))
             data += chunk
             if len(data) > self._max_bytes:
                 raise too_large

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import trustme
-from pecia_core.errors import InvalidRequest, PeciaError, TooLarge
+from pecia_core.errors import InvalidRequest, Overloaded, PeciaError, TooLarge
 from pecia_fetch.fetcher import Fetcher
 from pecia_fetch.settings import FetchSettings
 
@@ -266,3 +266,22 @@ async def test_cookies_and_credentials_are_not_carried_along() -> None:
         await _fetcher().fetch(base + "/", param="url")
     assert len(heads) == 2
     assert not any("cookie" in head.lower() or "authorization" in head.lower() for head in heads)
+
+
+async def test_every_piece_is_weighed_before_it_is_kept() -> None:
+    """Whoever counts may refuse; then no more is read, and the refusal is theirs."""
+    weighed: list[int] = []
+
+    def weigh(count: int) -> None:
+        weighed.append(count)
+        if sum(weighed) > 500:
+            raise Overloaded("No room.")
+
+    async with _web(lambda _: _reply("200 OK", "Content-Type: image/png"), drip=True) as (base, _):
+        with pytest.raises(Overloaded, match="No room"):
+            await _fetcher().fetch(base, param="url", weigh=weigh)
+    assert 500 < sum(weighed) < 1000
+    weighed.clear()
+    async with _web(lambda _: _reply("200 OK", body=b"picture")) as (base, _):
+        await _fetcher().fetch(base, param="url", weigh=weigh)
+    assert sum(weighed) == len(b"picture")

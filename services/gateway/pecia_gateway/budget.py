@@ -3,6 +3,7 @@
 from pecia_core.errors import InvalidDocument, TooLarge, UnsupportedDocument
 from pecia_core.header import sniff
 from pecia_core.upload import Upload
+from pecia_fetch.fetcher import Weigh, weightless
 
 from pecia_gateway.settings import LimitSettings
 
@@ -10,9 +11,10 @@ from pecia_gateway.settings import LimitSettings
 class Budget:
     """Bytes, pixels and pages of one request. Each file has its own bounds beside these."""
 
-    def __init__(self, limits: LimitSettings) -> None:
-        """Nothing is taken yet."""
+    def __init__(self, limits: LimitSettings, hold: Weigh = weightless) -> None:
+        """Nothing is taken yet. `hold` is told of fetched bytes while they arrive, and may refuse."""
         self._limits = limits
+        self.hold = hold
         self._bytes = 0
         self._pixels = 0
         self._pages = 0

@@ -51,7 +51,8 @@ async def complete(request: Request, gateway: Gateway, surface: Surface) -> Resp
         ask = surface.understand(await read_json(request), gateway.settings.models.default_model)
         reader = visit.reader(ask.timeout_s)
         head = Head(f"{surface.id_prefix}-{uuid4().hex}", int(time()), ask.model, ask.warnings)
-        taking = take_in(ask, gateway.intake, gateway.settings.limits, deadline=reader.deadline)
+        limits, hold = gateway.settings.limits, request.state.holding.take
+        taking = take_in(ask, gateway.intake, limits, deadline=reader.deadline, hold=hold)
         pictures = await while_connected(request.receive, taking)
         if not ask.stream:
             choices, runs = await while_connected(request.receive, _choices(ask, reader, pictures))

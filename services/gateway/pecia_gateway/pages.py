@@ -11,6 +11,7 @@ from pecia_core import errors
 from pecia_core.recognition import Delta, Event, Recognition, RecognizeOptions
 from pecia_core.upload import Upload
 from pecia_dispatch import Call, OcrClient
+from pecia_fetch.fetcher import Weigh, weightless
 
 from pecia_gateway.asks import Ask
 from pecia_gateway.budget import Budget
@@ -90,7 +91,9 @@ class Reader:
         return replace(self.call, timeout_s=min(self.call.timeout_s, left))
 
 
-async def take_in(ask: Ask, intake: Intake, limits: LimitSettings, *, deadline: float) -> list[Picture]:
+async def take_in(
+    ask: Ask, intake: Intake, limits: LimitSettings, *, deadline: float, hold: Weigh = weightless
+) -> list[Picture]:
     """The pictures of a request, one a page.
 
     What came with the request is counted before anything is fetched, what was fetched before anything is
@@ -101,6 +104,7 @@ async def take_in(ask: Ask, intake: Intake, limits: LimitSettings, *, deadline: 
         intake: gets them.
         limits: of one request.
         deadline: monotonic seconds.
+        hold: told of fetched bytes while they arrive; may refuse.
 
     Raises:
         PeciaError: naming the field at fault.
@@ -112,7 +116,7 @@ async def take_in(ask: Ask, intake: Intake, limits: LimitSettings, *, deadline: 
             code="request_too_large",
             param=ask.sources[most].param,
         )
-    budget = Budget(limits)
+    budget = Budget(limits, hold)
     try:
         async with asyncio.timeout(max(deadline - monotonic(), 0.0)):
             uploads = await _arrived(ask.sources, intake, limits, budget)
@@ -156,7 +160,7 @@ async def _arrived(
 
 
 async def _upload(source: Source, intake: Intake, budget: Budget) -> Upload:
-    upload = await intake.from_url(source.url, param=source.param)
+    upload = await intake.from_url(source.url, param=source.param, hold=budget.hold)
     budget.take(upload, source.param)
     return upload
 

@@ -38,9 +38,9 @@ class Listening(Intake):
         super().__init__(limits, FetchSettings(), PdfSettings())
         self.asked: list[str] = []
 
-    async def from_url(self, url: str, *, param: str) -> Upload:
+    async def from_url(self, url: str, **options: Any) -> Upload:
         self.asked.append(url[:5])
-        return await super().from_url(url, param=param)
+        return await super().from_url(url, **options)
 
     async def pages(self, upload: Upload, **options: Any) -> list[bytes]:
         self.asked.append("pages")

@@ -9,7 +9,7 @@ from pecia_core.errors import InvalidRequest, TooLarge
 from pecia_core.kinds import PDF, TIFF, check_claim, kind_of
 from pecia_core.pdf import PdfRenderer, RenderLimits
 from pecia_core.upload import Upload
-from pecia_fetch.fetcher import Fetcher
+from pecia_fetch.fetcher import Fetcher, Weigh, weightless
 from pecia_fetch.settings import FetchSettings
 
 from pecia_gateway.intake import data_url
@@ -28,16 +28,18 @@ class Intake:
         self._fetcher = Fetcher(fetch, limits.max_upload_bytes)
         self._renderer = PdfRenderer(pdf.workers, RenderLimits(wall_required=wall_required))
 
-    async def from_url(self, url: str, *, param: str) -> Upload:
+    async def from_url(self, url: str, *, param: str, hold: Weigh = weightless) -> Upload:
         """The file behind a data: or https: URL; `param` is the request field that named it.
 
+        `hold` is told of bytes that are fetched, while they arrive: a data: URL's came with the body.
+
         Raises:
-            PeciaError: the URL is broken, not allowed, or what it names is too large.
+            PeciaError: the URL is broken, not allowed, what it names is too large, or `hold` refuses.
         """
         url = url.strip()
         if url[:5].lower() == "data:":
             return data_url.decode(url, max_bytes=self._limits.max_upload_bytes, param=param)
-        return await self._fetcher.fetch(url, param=param)
+        return await self._fetcher.fetch(url, param=param, weigh=hold)
 
     async def pages(
         self, upload: Upload, *, param: str, take_pages: Callable[[int, str], None] = lambda _, __: None

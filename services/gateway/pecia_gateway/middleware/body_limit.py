@@ -1,7 +1,6 @@
 """A limit on request bodies that holds while they are read, not after."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
@@ -11,37 +10,10 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pecia_gateway.middleware.holding import BodyBudget, Holding
 from pecia_gateway.middleware.refusal import Respond
 
 _DISCONNECT: Message = {"type": "http.disconnect"}
-
-
-class BodyBudget:
-    """Bytes of request bodies in the house: of all requests together, and of each tenant's."""
-
-    def __init__(self, capacity: int, each: int | None = None) -> None:
-        """Hold at most `capacity` bytes, and `each` of one tenant; None = as many."""
-        self._capacity = capacity
-        self._each = capacity if each is None else each
-        self._held: Counter[str] = Counter()
-
-    @property
-    def held(self) -> int:
-        """Bytes now."""
-        return self._held.total()
-
-    def take(self, count: int, tenant: str = "") -> bool:
-        """Whether there was room for `count` more of this tenant."""
-        if self.held + count > self._capacity or self._held[tenant] + count > self._each:
-            return False
-        self._held[tenant] += count
-        return True
-
-    def give_back(self, count: int, tenant: str = "") -> None:
-        """Make room again."""
-        self._held[tenant] -= count
-        if not self._held[tenant]:
-            del self._held[tenant]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +60,10 @@ class BodyLimit:
             return
         headers = Headers(scope=scope)
         bounds = self._exceptions.get(scope["path"], self._bounds)
-        gate = _Gate(bounds, self._budget, self._respond, (scope, receive, send))
+        holding = Holding(self._budget, lambda: scope["state"].get("tenant", ""))
+        # What a route fetches for the request is held beside its body.
+        scope.setdefault("state", {})["holding"] = holding
+        gate = _Gate(bounds, holding, self._respond, (scope, receive, send))
         declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > bounds.max_bytes:
             gate.awaited = headers.get("expect", "").lower() == "100-continue"
@@ -103,17 +78,17 @@ class BodyLimit:
         except ClientDisconnect:
             return  # nobody is left to answer, or the refusal was the answer
         finally:
-            self._budget.give_back(gate.held, gate.tenant)
+            gate.holding.give_back()
 
 
 class _Gate:
     """One request's way in and out. Once refused, the application hears that the client left."""
 
     def __init__(
-        self, bounds: BodyBounds, budget: BodyBudget, respond: Respond, asgi: tuple[Scope, Receive, Send]
+        self, bounds: BodyBounds, holding: Holding, respond: Respond, asgi: tuple[Scope, Receive, Send]
     ) -> None:
         self._bounds = bounds
-        self._budget = budget
+        self.holding = holding
         self._respond = respond
         self._scope, self._receive, self._send = asgi
         self._complete = False
@@ -121,8 +96,6 @@ class _Gate:
         self._began = monotonic()
         self._open = False  # a refusal is out, its end is not
         self.taken = 0
-        self.held = 0  # of the budget
-        self.tenant = ""  # known once the application has asked who calls, which it does before it reads
         self.refused = False
         self.awaited = False  # the client waits for our leave before it sends the body
 
@@ -149,13 +122,10 @@ class _Gate:
         if self.taken + count > self._bounds.max_bytes:
             return await self.refuse(_too_large(self._bounds.max_bytes))
         if self._bounds.buffered:
-            if not self.held:
-                self.tenant = self._scope.get("state", {}).get("tenant", "")
-            if not self._budget.take(count, self.tenant):
-                return await self.refuse(
-                    Overloaded("The requests being read fill the memory set aside for them.", retry_after=1)
-                )
-            self.held += count
+            try:
+                self.holding.take(count)
+            except Overloaded as error:
+                return await self.refuse(error)
         self.taken += count
         return message
 
