@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pecia_core.document import Block, Document, Page
-from pecia_core.formats import document_csv
+from pecia_core.formats import document_csv, note_csv, tables_csv
 from pecia_core.formats.cells import cell
 from pecia_core.geometry import BBox, Polygon
 from pecia_core.vocabulary import BlockKind
@@ -56,3 +56,10 @@ def test_what_was_read_comes_back(cells: list[list[str]]) -> None:
     rows = "".join(f"<tr>{''.join(f'<td>{one}</td>' for one in row)}</tr>" for row in cells)
     back = list(csv.reader(io.StringIO(document_csv(document(f"<table>{rows}</table>")))))
     assert back == [[cell(" ".join(one.split())) for one in row] for row in cells]
+
+
+def test_what_is_missing_is_a_row_that_is_no_formula() -> None:
+    """A sentence about a page stands where its tables would; its words are not trusted either."""
+    assert note_csv("Page 2, too") == '"Page 2, too"\r\n'
+    assert note_csv("=1") == "'=1\r\n"
+    assert tables_csv([]) == tables_csv(["no table"]) == ""

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 RESULT_MARKDOWN = "result.md"
 RESULT_TEXT = "result.txt"
 RESULT_JSON = "result.json"
+# Never kept: made of the pages whenever somebody asks.
+RESULT_TABLES = "result.csv"
 METADATA = "metadata.json"
 RESULT_METADATA = "result_metadata.json"
 _ENDINGS = {

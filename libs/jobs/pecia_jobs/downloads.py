@@ -12,7 +12,7 @@ from pecia_core.errors import NotFound
 
 from pecia_jobs.blobs import Blobs, result_key
 from pecia_jobs.model import Job, JobPage, PageState
-from pecia_jobs.results import documents
+from pecia_jobs.results import writer
 from pecia_jobs.store import Store
 
 # Results fetched ahead of the one being written.
@@ -53,7 +53,7 @@ class Downloads:
         return Download(self._composed(job, pages, name))
 
     async def _composed(self, job: Job, pages: list[JobPage], name: str) -> AsyncGenerator[bytes, None]:
-        document = documents()[name]
+        document = writer(name)
         yield "".join(document.begin(job, pages)).encode("utf-8", "replace")
         async with aclosing(self._results(pages)) as results:
             async for page, result in results:

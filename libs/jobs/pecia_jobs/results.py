@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from pecia_core.formats import inert, page_json, page_markdown, page_text
+from pecia_core.formats import inert, note_csv, page_json, page_markdown, page_text, tables_csv
 from pecia_core.recognition import Recognition
 from pecia_core.vocabulary import TaskType
 
-from pecia_jobs.blobs import RESULT_JSON, RESULT_MARKDOWN, RESULT_TEXT
+from pecia_jobs.blobs import RESULT_JSON, RESULT_MARKDOWN, RESULT_TABLES, RESULT_TEXT
 from pecia_jobs.model import Job, JobPage, Lease, PageSource, PageState
 
 Json = dict[str, Any]
@@ -70,8 +70,13 @@ class Document(Protocol):
 
 
 def documents() -> dict[str, Document]:
-    """A new writer for each of the documents of a job, by the name of its blob."""
+    """A new writer for each of the documents that are kept of a job, by the name of its blob."""
     return {RESULT_MARKDOWN: _Markdown(), RESULT_TEXT: _Text(), RESULT_JSON: _Structured()}
+
+
+def writer(name: str) -> Document:
+    """A new writer for one of these, or for the tables, which are made only when somebody asks."""
+    return _Tables() if name == RESULT_TABLES else documents()[name]
 
 
 def missing(page: JobPage) -> str:
@@ -152,3 +157,25 @@ class _Structured:
 
     def end(self) -> Iterator[str]:
         yield "]}\n"
+
+
+class _Tables:
+    """Only the tables; no cell of them is a formula."""
+
+    def __init__(self) -> None:
+        self._between = ""
+
+    def begin(self, _job: Job, _pages: list[JobPage]) -> Iterator[str]:
+        yield from ()
+
+    def page(self, page: JobPage, result: Json | None) -> Iterator[str]:
+        if result is None:
+            found = note_csv(missing(page))
+        else:
+            found = tables_csv(str(block.get("content") or "") for block in result["page"]["blocks"])
+        if found:
+            yield self._between + found
+            self._between = "\r\n"
+
+    def end(self) -> Iterator[str]:
+        yield from ()

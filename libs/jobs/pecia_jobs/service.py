@@ -8,7 +8,15 @@ from typing import Any
 
 from pecia_core.errors import Conflict, NotFound, PeciaError, Unavailable
 
-from pecia_jobs.blobs import RESULT_JSON, RESULT_MARKDOWN, RESULT_TEXT, Blobs, figure_key, job_prefix
+from pecia_jobs.blobs import (
+    RESULT_JSON,
+    RESULT_MARKDOWN,
+    RESULT_TABLES,
+    RESULT_TEXT,
+    Blobs,
+    figure_key,
+    job_prefix,
+)
 from pecia_jobs.database import Database
 from pecia_jobs.downloads import Download, Downloads
 from pecia_jobs.ids import is_job_id
@@ -19,7 +27,12 @@ from pecia_jobs.room import check_room
 from pecia_jobs.store import Counts, JobSpec, Store
 from pecia_jobs.watching import watched
 
-DOCUMENTS = {"markdown": RESULT_MARKDOWN, "text": RESULT_TEXT, "json": RESULT_JSON}
+DOCUMENTS = {
+    "markdown": RESULT_MARKDOWN,
+    "text": RESULT_TEXT,
+    "json": RESULT_JSON,
+    "csv": RESULT_TABLES,
+}
 _log = logging.getLogger(__name__)
 # Seconds between tries to bring the tables up to date.
 _MIGRATE_AGAIN_S = 2.0

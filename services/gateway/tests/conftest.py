@@ -188,7 +188,8 @@ class TinyWorker:
     """Reads pages without an engine, through real leases on the real database and the real blobs."""
 
     def __init__(self, database: Database, blobs: Blobs) -> None:
-        """Nothing is leased."""
+        """Nothing is leased. `content` is what a vision model would have written on each page."""
+        self.content = ""
         self._store = Store(database)
         self._leases = Leases(database, lease_s=30.0)
         self._blobs = blobs
@@ -213,7 +214,12 @@ class TinyWorker:
             return
         place = Polygon.of([(0, 0), (50, 0), (50, 10), (0, 10)])
         line = Line(text=f"text of page {lease.number}", polygon=place, confidence=0.9)
-        page = Page(60, 80, (Block(BlockKind.PARAGRAPH, place, (line,)),), index=lease.number - 1)
+        page = Page(
+            60,
+            80,
+            (Block(BlockKind.PARAGRAPH, place, (line,), content=self.content),),
+            index=lease.number - 1,
+        )
         read = Recognition(page, line.text, "scripted", "scripted-1")
         blob = encoded(page_result(lease, TaskType.MARKDOWN, PageSource.OCR, read))
         key = page_key(lease.tenant, lease.job_id, lease.number, lease.token)

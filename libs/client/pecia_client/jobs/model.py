@@ -39,11 +39,12 @@ class ResultFormat(StrEnum):
     MARKDOWN = "markdown"
     TEXT = "text"
     JSON = "json"
+    CSV = "csv"
 
     @property
     def suffix(self) -> str:
         """Of a file in this format."""
-        return {"markdown": ".md", "text": ".txt", "json": ".json"}[self]
+        return {"markdown": ".md", "text": ".txt", "json": ".json", "csv": ".csv"}[self]
 
 
 _ENDS = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})

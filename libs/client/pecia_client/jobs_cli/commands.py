@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from itertools import islice
 
 import typer
+from pecia_core.document import Document
 from pecia_core.errors import PeciaError
+from pecia_core.formats import document_csv
 from pecia_core.vocabulary import TaskType
 
 from pecia_client.calling import EPILOG, ApiBase, ApiKey, client_for
@@ -260,3 +262,5 @@ def _page_as(read: PageReading, form: ResultFormat) -> bytes:
             return read.text.encode()
         case ResultFormat.JSON:
             return json.dumps(read.raw, ensure_ascii=False).encode()
+        case ResultFormat.CSV:
+            return (document_csv(Document((read.layout,))) if read.layout else "").encode()

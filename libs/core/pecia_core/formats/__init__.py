@@ -1,6 +1,6 @@
-"""A page or document as text, Markdown or JSON. Pure: the same page always gives the same bytes."""
+"""A page or document as text, Markdown, JSON or CSV. Pure: the same page always gives the same bytes."""
 
-from pecia_core.formats.cells import document_csv
+from pecia_core.formats.cells import document_csv, note_csv, tables_csv
 from pecia_core.formats.inert import inert
 from pecia_core.formats.markdown import document_markdown, page_markdown
 from pecia_core.formats.plain import document_text, line_text, page_text, separator
@@ -14,9 +14,11 @@ __all__ = [
     "document_text",
     "inert",
     "line_text",
+    "note_csv",
     "page_from_json",
     "page_json",
     "page_markdown",
     "page_text",
     "separator",
+    "tables_csv",
 ]

@@ -8,6 +8,7 @@ it, which those programs show as the text behind it. Numbers with a sign stay nu
 import csv
 import io
 import re
+from collections.abc import Iterable
 
 from pecia_core.document import Document
 from pecia_core.formats.inert import TABLE
@@ -20,14 +21,18 @@ _NUMBER = re.compile(r"[+-]\s?(?:\d{1,15}|\d{1,3}(?:[.,' ]\d{3}){1,5})(?:[.,]\d{
 
 def document_csv(document: Document) -> str:
     """Every table in reading order, an empty line between them; "" = there is none."""
-    found = (
-        rows
-        for page in document.pages
-        for block in page.blocks
-        for table in TABLE.finditer(block.content)
-        if (rows := table_rows(table[0]))
-    )
-    return "\r\n".join(map(_written, found))
+    return tables_csv(block.content for page in document.pages for block in page.blocks)
+
+
+def tables_csv(contents: Iterable[str]) -> str:
+    """Every table in these texts of blocks, an empty line between them; "" = there is none."""
+    tables = (table[0] for content in contents for table in TABLE.finditer(content))
+    return "\r\n".join(_written(rows) for table in tables if (rows := table_rows(table)))
+
+
+def note_csv(text: str) -> str:
+    """A sentence as a row of its own, where a table would stand."""
+    return _written(((text,),))
 
 
 def cell(text: str) -> str:

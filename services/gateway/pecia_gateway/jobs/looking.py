@@ -12,8 +12,8 @@ from pecia_jobs.progress import Standing
 from pecia_gateway.gateway import Gateway
 from pecia_gateway.visits import Visit
 
-_TYPES = {"markdown": "text/markdown", "text": "text/plain", "json": "application/json"}
-_ENDINGS = {"markdown": "md", "text": "txt", "json": "json"}
+_TYPES = {"markdown": "text/markdown", "text": "text/plain", "json": "application/json", "csv": "text/csv"}
+_ENDINGS = {"markdown": "md", "text": "txt", "json": "json", "csv": "csv"}
 _PRIVATE = {"cache-control": "private, no-store"}
 # A picture may stay with who has seen it, who asks each time whether it is still theirs to see.
 _KEPT = {"cache-control": "private, no-cache", "vary": "authorization"}

@@ -37,7 +37,10 @@ _WAITING = problems(400, 401, 403, 404, 409, 413, 415, 429, 500, 503, 504)
 Limit = Annotated[int, Query(ge=1, le=1000, description="Jobs in one answer.")]
 Cursor = Annotated[str, Query(max_length=500, description="`next_cursor` of the answer before.")]
 Status = Annotated[JobStatus | None, Query(description="Only jobs with this status.")]
-Form = Annotated[Literal["markdown", "text", "json"], Query(alias="format", description="Of the document.")]
+Form = Annotated[
+    Literal["markdown", "text", "json", "csv"],
+    Query(alias="format", description="Of the document; csv = its tables alone, no cell of them a formula."),
+]
 Partial = Annotated[bool, Query(description="While the job runs: the pages so far, missing ones named.")]
 After = Annotated[
     str, Query(max_length=40, description="The last `id` seen, for who cannot send Last-Event-ID.")
@@ -157,6 +160,7 @@ async def follow_job(request: Request, gateway: TheGateway, job_id: JobId, after
                 "text/markdown": {"schema": {"type": "string"}},
                 "text/plain": {"schema": {"type": "string"}},
                 "application/json": {"schema": {"type": "object"}},
+                "text/csv": {"schema": {"type": "string"}},
             },
         },
         **CHANGING,
