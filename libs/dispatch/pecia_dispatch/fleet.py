@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pecia_core.vocabulary import EngineName, EngineState, ModelSize, TaskType
+from pecia_wall import Walls
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class EngineOffer:
 class Fleet:
     """The pods that answered, together; limits are the smallest any of them has. 0 = not known.
 
-    `trouble` is why another pod gave no answer, "" where all did.
+    `trouble` is why another pod gave no answer, "" where all did. `walls` are the weakest any of them has;
+    None = none has said.
     """
 
     engines: tuple[EngineOffer, ...] = ()
@@ -36,6 +38,7 @@ class Fleet:
     max_picture_bytes: int = 0
     max_picture_pixels: int = 0
     trouble: str = ""
+    walls: Walls | None = None
 
 
 @dataclass(frozen=True, slots=True)

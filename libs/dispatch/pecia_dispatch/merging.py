@@ -1,11 +1,13 @@
 """Many pods' descriptions as one fleet."""
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import TypeVar
 
 from pecia.ocr.v1 import ocr_pb2
 from pecia_core import wire
 from pecia_core.vocabulary import EngineName, EngineState
+from pecia_wall import Bearing, Walls
 
 from pecia_dispatch.fleet import EngineOffer, Fleet
 
@@ -31,6 +33,8 @@ def merged(descriptions: Sequence[ocr_pb2.DescribeResponse]) -> Fleet:
                 found.setdefault(EngineName(engine.name), []).append(engine)
     loads = [description.load for description in descriptions]
     limits = [description.limits for description in descriptions]
+    # A former version says nothing of them.
+    walls = [_walls(description.walls) for description in descriptions if description.HasField("walls")]
     return Fleet(
         engines=tuple(_offer(name, engines) for name, engines in found.items()),
         pods=len(descriptions),
@@ -40,7 +44,13 @@ def merged(descriptions: Sequence[ocr_pb2.DescribeResponse]) -> Fleet:
         pages_per_second=sum(load.pages_per_second for load in loads),
         max_picture_bytes=min((limit.max_picture_bytes for limit in limits), default=0),
         max_picture_pixels=min((limit.max_picture_pixels for limit in limits), default=0),
+        walls=reduce(Walls.weaker, walls) if walls else None,
     )
+
+
+def _walls(said: ocr_pb2.Walls) -> Walls:
+    bearing = Bearing(said.landlock, said.seccomp, said.no_new_privs)
+    return Walls(bearing, said.memory_bytes, said.cpu.seconds)
 
 
 def _offer(name: EngineName, engines: Sequence[ocr_pb2.EngineDescription]) -> EngineOffer:

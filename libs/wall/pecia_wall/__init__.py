@@ -6,9 +6,9 @@ what was found to be in force, and `orphans` buries whom killed processes leave 
 nothing but the standard library here; `settings` and `probe` are for services.
 """
 
-from pecia_wall.bearing import Bearing
+from pecia_wall.bearing import Bearing, Walls
 from pecia_wall.limits import Limits, die_with
 from pecia_wall.orphans import buried
 from pecia_wall.wall import Narrower, Wall, WallMissing
 
-__all__ = ["Bearing", "Limits", "Narrower", "Wall", "WallMissing", "buried", "die_with"]
+__all__ = ["Bearing", "Limits", "Narrower", "Wall", "WallMissing", "Walls", "buried", "die_with"]

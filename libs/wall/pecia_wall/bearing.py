@@ -1,4 +1,4 @@
-"""What of a wall the kernel holds up."""
+"""What of a wall the kernel holds up, and how a service tells it to those who run it."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -47,3 +47,34 @@ class Bearing:
         """
         version, *names = text.split("+")
         return cls(int(version), "seccomp" in names, "no_new_privs" in names)
+
+    def weaker(self, other: Self) -> Self:
+        """What both of two processes have."""
+        return type(self)(
+            min(self.landlock, other.landlock),
+            self.seccomp and other.seccomp,
+            self.no_new_privs and other.no_new_privs,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Walls:
+    """What stands around the processes of a service that open strangers' files.
+
+    Attributes:
+        bearing: what the kernel holds.
+        memory_bytes: of address space, that one document may use up.
+        cpu_s: seconds of the processor, that one document or page may use up.
+    """
+
+    bearing: Bearing
+    memory_bytes: int
+    cpu_s: float
+
+    def weaker(self, other: Self) -> Self:
+        """The least of two services' walls: the smallest wall, and the widest bounds."""
+        return type(self)(
+            self.bearing.weaker(other.bearing),
+            max(self.memory_bytes, other.memory_bytes),
+            max(self.cpu_s, other.cpu_s),
+        )

@@ -8,9 +8,11 @@ from time import time
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from pecia_core.telemetry import RequestMetrics
+from pecia_core.pdf import RenderLimits
+from pecia_core.telemetry import RequestMetrics, show_walls
 from pecia_dispatch import OcrClient
 from pecia_identity.audit_log import AuditLog
+from pecia_wall import Bearing, Walls
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -51,9 +53,18 @@ from pecia_gateway.settings import JobSettings, Settings
 _FORM_BYTES = 1 << 20
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application; it connects to nothing before it is started."""
+def create_app(settings: Settings, bearing: Bearing | None = None) -> FastAPI:
+    """The application; it connects to nothing before it is started.
+
+    Args:
+        settings: of the gateway.
+        bearing: what holds the processes that draw PDFs, to be told; None = nobody has looked.
+    """
     registry = CollectorRegistry()
+    bounds = RenderLimits()
+    walls = Walls(bearing, bounds.memory_bytes, bounds.page_timeout_s) if bearing else None
+    if walls:
+        show_walls(registry, "gateway", walls)
     app = DocumentedApi(
         title="pecia",
         version=version("pecia-gateway"),
@@ -65,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.registry = registry
+    app.state.walls = walls
     # Set when the process is told to stop: what would go on for hours ends then.
     app.state.leaving = asyncio.Event()
     app.needs_keys = settings.auth.keys_file is not None
@@ -108,6 +120,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         audit=AuditLog(settings.audit, "gateway"),
         uses=stores.key_use(),
         started_at=time(),
+        walls=app.state.walls,
     )
     app.state.gateway = gateway
     stores.open()

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from pecia_core.telemetry import RequestMetrics
 from pecia_dispatch import OcrClient
 from pecia_identity.audit_log import AuditLog
+from pecia_wall import Walls
 from prometheus_client import CollectorRegistry
 
 from pecia_gateway.admission import Admission
@@ -20,7 +21,7 @@ from pecia_gateway.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The parts of a running gateway. `started_at` = seconds since 1970."""
+    """The parts of a running gateway. `started_at` = seconds since 1970; `walls` None = nobody looked."""
 
     settings: Settings
     authenticator: Authenticator
@@ -34,6 +35,7 @@ class Gateway:
     audit: AuditLog
     uses: KeyUse
     started_at: float
+    walls: Walls | None = None
 
 
 async def gateway_of(request: Request) -> Gateway:

@@ -5,8 +5,9 @@ from typing import Literal
 
 from pecia_core.vocabulary import EngineName, EngineState, ModelSize
 from pecia_dispatch import EngineOffer, Fleet
+from pecia_wall import Walls
 
-from pecia_gateway.schemas.health import EngineHealth
+from pecia_gateway.schemas.health import EngineHealth, WallHealth
 from pecia_gateway.schemas.openai import Model, ModelList
 
 AUTO = "auto"
@@ -75,6 +76,27 @@ def _engine_health(offers: Iterable[EngineOffer]) -> Iterator[EngineHealth]:
             languages=list(offer.languages),
             slots=offer.slots,
         )
+
+
+def wall_health(gateway: Walls | None, fleet: Walls | None) -> list[WallHealth]:
+    """The walls of this service and of the ocr service's pods; None = nobody has looked."""
+    services: tuple[tuple[Literal["gateway", "ocr"], Walls | None], ...] = (
+        ("gateway", gateway),
+        ("ocr", fleet),
+    )
+    return [
+        WallHealth(
+            service=service,
+            landlock=walls.bearing.landlock,
+            seccomp=walls.bearing.seccomp,
+            no_new_privs=walls.bearing.no_new_privs,
+            missing=list(walls.bearing.missing),
+            memory_mb=walls.memory_bytes >> 20,
+            cpu_seconds=walls.cpu_s,
+        )
+        for service, walls in services
+        if walls
+    ]
 
 
 def _best(offers: list[EngineOffer]) -> EngineOffer | None:

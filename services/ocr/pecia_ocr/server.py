@@ -9,10 +9,10 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from pecia.ocr.v1 import ocr_pb2, ocr_pb2_grpc
-from pecia_core.telemetry import RequestMetrics, configure_logging
+from pecia_core.telemetry import RequestMetrics, configure_logging, show_walls
 from pecia_core.vocabulary import EngineState
 from pecia_identity.audit_log import AuditLog
-from pecia_wall import probe
+from pecia_wall import Bearing, Walls, probe
 from prometheus_client import CollectorRegistry, start_http_server
 
 from pecia_ocr.admission import Admission
@@ -40,14 +40,22 @@ _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 class OcrServer:
     """The whole service in one process, without its signals."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Put everything together; nothing runs yet."""
+    def __init__(self, settings: Settings, bearing: Bearing | None = None) -> None:
+        """Put everything together; nothing runs yet.
+
+        Args:
+            settings: of this service.
+            bearing: what holds the processes that decode, to be told; None = nobody has looked.
+        """
         self.settings = settings
+        self.walls = _walls(settings, bearing) if bearing else None
         self.lanes = build_lanes(settings)
         self.registry = Registry(self.lanes, autofallback=settings.gpu_autofallback)
         self.health = health.aio.HealthServicer()
         self.port = 0
         self.metrics_registry = CollectorRegistry()
+        if self.walls:
+            show_walls(self.metrics_registry, "ocr", self.walls)
         self.audit = AuditLog(settings.audit, "ocr")
         self._draining = False
         self.broken = asyncio.Event()
@@ -67,7 +75,9 @@ class OcrServer:
         self.pipeline = Pipeline(witness, admission, results, elsewhere, settings.inference_timeout_s)
         most = settings.limits.max_picture_bytes
         blobs = BlobFolder(settings.blobs.root, most, apart=not door.open)
-        ocr_pb2_grpc.add_OcrServiceServicer_to_server(OcrServicer(self.pipeline, blobs, settings), server)
+        ocr_pb2_grpc.add_OcrServiceServicer_to_server(
+            OcrServicer(self.pipeline, blobs, settings, self.walls), server
+        )
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         if settings.grpc.reflection:
             names = (SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
@@ -149,6 +159,10 @@ def _setup(settings: Settings) -> str:
     )
 
 
+def _walls(settings: Settings, bearing: Bearing) -> Walls:
+    return Walls(bearing, settings.limits.decode_memory_mb << 20, settings.limits.decode_s)
+
+
 def _options(settings: Settings) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", settings.grpc.max_message_bytes),
@@ -169,8 +183,7 @@ async def serve(settings: Settings) -> int:
         The exit status: 3 = no engine could be loaded, or one was lost.
     """
     configure_logging("ocr", settings.telemetry.log_level)
-    probe.check(required=settings.wall.required)
-    server = OcrServer(settings)
+    server = OcrServer(settings, probe.check(required=settings.wall.required))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -13,6 +13,7 @@ from pecia_core import wire
 from pecia_core.errors import EngineFailed, InvalidRequest
 from pecia_core.recognition import Recognition
 from pecia_core.telemetry import request_id
+from pecia_wall import Walls
 
 from pecia_ocr.authentication import tenant
 from pecia_ocr.blobs import BlobFolder
@@ -30,8 +31,11 @@ Request = ocr_pb2.RecognizeRequest | ocr_pb2.RecognizeStreamRequest
 class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
     """pecia.ocr.v1.OcrService over the pipeline."""
 
-    def __init__(self, pipeline: Pipeline, blobs: BlobFolder, settings: Settings) -> None:
-        """Remember what answers."""
+    def __init__(
+        self, pipeline: Pipeline, blobs: BlobFolder, settings: Settings, walls: Walls | None = None
+    ) -> None:
+        """Remember what answers, and what is told of the walls; None = nobody has looked."""
+        self._told = walls
         self._pipeline = pipeline
         self._blobs = blobs
         self._settings = settings
@@ -72,6 +76,7 @@ class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
             limits=_limits(self._settings),
             load=_load(lanes),
             version=version("pecia-ocr"),
+            walls=_walls(self._told),
         )
 
     async def Forget(  # noqa: N802 - named by the contract
@@ -132,6 +137,18 @@ def _limits(settings: Settings) -> ocr_pb2.Limits:
         max_queue_length=settings.limits.max_queue_length,
         max_duration=Duration(seconds=int(settings.inference_timeout_s)),
         max_message_bytes=settings.grpc.max_message_bytes,
+    )
+
+
+def _walls(walls: Walls | None) -> ocr_pb2.Walls | None:
+    if walls is None:
+        return None
+    return ocr_pb2.Walls(
+        landlock=walls.bearing.landlock,
+        seccomp=walls.bearing.seccomp,
+        no_new_privs=walls.bearing.no_new_privs,
+        memory_bytes=walls.memory_bytes,
+        cpu=Duration(seconds=int(walls.cpu_s)),
     )
 
 

@@ -9,6 +9,7 @@ from pecia_core.errors import PeciaError
 from pecia_core.telemetry import resident_bytes
 from pecia_dispatch import OcrClient
 from pecia_jobs.store import Counts, Store
+from pecia_wall import Walls
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -24,7 +25,14 @@ _PATIENCE_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What is told. `in_flight` = pages held; `working` = the tables are there and pages are claimed."""
+    """What is told.
+
+    Attributes:
+        in_flight: pages held.
+        working: whether the tables are there and pages are claimed.
+        started_at: seconds since 1970.
+        walls: around the processes that draw; None = nobody has looked.
+    """
 
     store: Store
     client: OcrClient
@@ -32,6 +40,7 @@ class Health:
     in_flight: Callable[[], int]
     working: Callable[[], bool]
     started_at: float = field(default_factory=time.time)
+    walls: Walls | None = None
 
     def app(self) -> Starlette:
         """The four addresses."""
@@ -67,6 +76,7 @@ class Health:
                 "due_pages": counts.due_pages if counts else None,
                 "memory_mb": resident_bytes() // _MEBIBYTE,
                 "uptime_seconds": int(time.time() - self.started_at),
+                "walls": _told(self.walls) if self.walls else None,
             }
         )
 
@@ -82,3 +92,16 @@ class Health:
                 return await self.store.counts()
         except (PeciaError, TimeoutError):
             return None
+
+
+def _told(walls: Walls) -> dict[str, object]:
+    """As the gateway tells its own."""
+    bearing = walls.bearing
+    return {
+        "landlock": bearing.landlock,
+        "seccomp": bearing.seccomp,
+        "no_new_privs": bearing.no_new_privs,
+        "missing": list(bearing.missing),
+        "memory_mb": walls.memory_bytes // _MEBIBYTE,
+        "cpu_seconds": walls.cpu_s,
+    }

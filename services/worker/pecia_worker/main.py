@@ -13,6 +13,7 @@ from secrets import token_hex
 
 import uvicorn
 from pecia_core.pdf import PdfRenderer
+from pecia_core.telemetry import show_walls
 from pecia_dispatch import OcrClient
 from pecia_jobs.blobs import Blobs, open_blobs
 from pecia_jobs.database import Database, open_database
@@ -22,6 +23,7 @@ from pecia_jobs.retention import Limits, Retention
 from pecia_jobs.reviews import Reviews
 from pecia_jobs.settings import JobSettings
 from pecia_jobs.store import Store
+from pecia_wall import Bearing, Walls
 from prometheus_client import CollectorRegistry
 
 from pecia_worker.assembly import Assembler
@@ -60,8 +62,8 @@ class World:
 class Worker:
     """All parts of one worker, put together."""
 
-    def __init__(self, settings: Settings, world: World) -> None:
-        """Nothing runs yet."""
+    def __init__(self, settings: Settings, world: World, bearing: Bearing | None = None) -> None:
+        """Nothing runs yet. `bearing` = what holds the processes that draw; None = nobody has looked."""
         self._settings = settings
         self._world = world
         self._stopping = asyncio.Event()
@@ -80,6 +82,9 @@ class Worker:
         )
         drawn_within = settings.render.limits(wall_required=settings.wall.required)
         self._renderer = PdfRenderer(settings.render.workers, drawn_within)
+        walls = Walls(bearing, drawn_within.memory_bytes, drawn_within.page_timeout_s) if bearing else None
+        if walls:
+            show_walls(self.metrics.registry, "worker", walls)
         self._inputs = Inputs(
             world.blobs,
             self._renderer,
@@ -100,6 +105,7 @@ class Worker:
             metrics=self.metrics,
             in_flight=lambda: self._runner.pages_in_flight,
             working=lambda: self._has_tables,
+            walls=walls,
         )
 
     def stop(self) -> None:
@@ -173,10 +179,15 @@ class Worker:
         return Pace(worker.busy_s, idle_s, worker.watch_s, worker.drain_s)
 
 
-async def run(settings: Settings) -> None:
-    """Work until told to stop: SIGTERM or SIGINT once to end what runs, twice to give everything back now."""
+async def run(settings: Settings, bearing: Bearing | None = None) -> None:
+    """Work until told to stop: SIGTERM or SIGINT once to end what runs, twice to give everything back now.
+
+    Args:
+        settings: of this process.
+        bearing: what holds the processes that draw, to be told; None = nobody has looked.
+    """
     async with _world(settings) as world:
-        worker = Worker(settings, world)
+        worker = Worker(settings, world, bearing)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)

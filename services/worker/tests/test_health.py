@@ -13,6 +13,7 @@ from pecia_core.vocabulary import EngineState
 from pecia_dispatch.fleet import EngineOffer, Fleet
 from pecia_dispatch.testing import Script, ScriptedOcr
 from pecia_jobs.database import Database
+from pecia_wall import Bearing
 from pecia_worker.main import Worker, World
 from pecia_worker.room import offered
 from pecia_worker.settings import Settings
@@ -61,13 +62,17 @@ async def test_a_worker_at_work_is_healthy(
 async def test_before_it_begins_it_is_alive_but_not_ready(settings: Settings, world: World) -> None:
     """A worker whose database is away waits for it, and says so; probes do not kill it."""
     nowhere = Database("postgresql+asyncpg://nobody@127.0.0.1:1/none", patience_s=0.1)
-    worker = Worker(settings, World(nowhere, world.blobs, world.client))
+    held = Bearing(0, seccomp=True, no_new_privs=True)
+    worker = Worker(settings, World(nowhere, world.blobs, world.client), held)
     task = asyncio.create_task(worker.run())
     async with asking(worker) as http:
         assert (await http.get("/live")).status_code == 200
         assert (await http.get("/ready")).status_code == 503
         health = await http.get("/health")
         assert (health.status_code, health.json()["status"]) == (200, "loading")
+        walls = health.json()["walls"]
+        assert (walls["landlock"], walls["seccomp"], len(walls["missing"])) == (0, True, 1)
+        assert 'pecia_wall_missing{service="worker"} 1.0' in (await http.get("/metrics")).text
     worker.stop()
     await asyncio.wait_for(task, 30)
     await nowhere.close()

@@ -8,6 +8,7 @@ from pecia_core.telemetry.logs import configure_logging
 from pecia_core.telemetry.memory import resident_bytes
 from pecia_core.telemetry.metrics import RequestMetrics
 from pecia_core.telemetry.requests import new_request_id, request_id
+from pecia_core.telemetry.walls import show_walls
 
 __all__ = [
     "RequestMetrics",
@@ -17,4 +18,5 @@ __all__ = [
     "processing_time_event",
     "request_id",
     "resident_bytes",
+    "show_walls",
 ]

@@ -8,7 +8,7 @@ from pecia_dispatch import Fleet
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from pecia_gateway.gateway import TheGateway
-from pecia_gateway.inventory import engine_health, is_ready, reason_of, status_of
+from pecia_gateway.inventory import engine_health, is_ready, reason_of, status_of, wall_health
 from pecia_gateway.routes.ocr import PATHS
 from pecia_gateway.schemas.health import Alive, Capacity, Health, Limits, Ready
 from pecia_gateway.schemas.problem import problems
@@ -52,6 +52,7 @@ async def health(gateway: TheGateway) -> Health:
         active_jobs=counts.active_jobs,
         queued_jobs=counts.queued_jobs,
         engines=engine_health(fleet.engines),
+        walls=wall_health(gateway.walls, fleet.walls),
     )
 
 

@@ -33,6 +33,20 @@ class EngineHealth(BaseModel):
     slots: int = Field(description="Pages it can read at once.")
 
 
+class WallHealth(BaseModel):
+    """What stands around the processes of a service that open strangers' files."""
+
+    service: Literal["gateway", "ocr"] = Field(
+        description="gateway draws PDFs, ocr decodes pictures: of its pods, the weakest."
+    )
+    landlock: int = Field(description="Version of the kernel's rules for files; 0 = none.")
+    seccomp: bool = Field(description="Whether system calls are filtered.")
+    no_new_privs: bool = Field(description="Whether no program can gain rights.")
+    missing: list[str] = Field(description="What the kernel does not hold; empty = nothing is missing.")
+    memory_mb: int = Field(description="MiB of memory that one document may use up.")
+    cpu_seconds: float = Field(description="Time of the processor that one picture or page may use up.")
+
+
 class Health(BaseModel):
     """Everything at one glance; always 200."""
 
@@ -46,6 +60,7 @@ class Health(BaseModel):
     active_jobs: int = Field(description="Jobs being read now; 0 where there are none to be had.")
     queued_jobs: int = Field(description="Jobs waiting. Pages are counted by /v1/capacity.")
     engines: list[EngineHealth]
+    walls: list[WallHealth] = Field(description="Of those services that have looked.")
 
 
 class Limits(BaseModel):

@@ -770,6 +770,7 @@ class DescribeResponse(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     LOAD_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    WALLS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     @_builtins.property
     def engines(self) -> _containers.RepeatedCompositeFieldContainer[Global___EngineDescription]: ...
@@ -777,6 +778,10 @@ class DescribeResponse(_message.Message):
     def limits(self) -> Global___Limits: ...
     @_builtins.property
     def load(self) -> Global___Load: ...
+    @_builtins.property
+    def walls(self) -> Global___Walls:
+        """What holds the processes that open strangers' pictures; absent = not known."""
+
     def __init__(
         self,
         *,
@@ -784,14 +789,53 @@ class DescribeResponse(_message.Message):
         limits: Global___Limits | None = ...,
         load: Global___Load | None = ...,
         version: _builtins.str = ...,
+        walls: Global___Walls | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "load", b"load"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "load", b"load", "walls", b"walls"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["engines", b"engines", "limits", b"limits", "load", b"load", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["engines", b"engines", "limits", b"limits", "load", b"load", "version", b"version", "walls", b"walls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DescribeResponse: _TypeAlias = DescribeResponse  # noqa: Y015
+
+@_typing.final
+class Walls(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LANDLOCK_FIELD_NUMBER: _builtins.int
+    SECCOMP_FIELD_NUMBER: _builtins.int
+    NO_NEW_PRIVS_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    CPU_FIELD_NUMBER: _builtins.int
+    landlock: _builtins.int
+    """Version of Landlock, the kernel's rules for files; 0 = none."""
+    seccomp: _builtins.bool
+    """Whether system calls are filtered."""
+    no_new_privs: _builtins.bool
+    """Whether no program it starts can gain rights."""
+    memory_bytes: _builtins.int
+    """Bytes of memory that one picture may use up."""
+    @_builtins.property
+    def cpu(self) -> _duration_pb2.Duration:
+        """Time of the processor that one picture may use up."""
+
+    def __init__(
+        self,
+        *,
+        landlock: _builtins.int = ...,
+        seccomp: _builtins.bool = ...,
+        no_new_privs: _builtins.bool = ...,
+        memory_bytes: _builtins.int = ...,
+        cpu: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cpu", b"cpu"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu", b"cpu", "landlock", b"landlock", "memory_bytes", b"memory_bytes", "no_new_privs", b"no_new_privs", "seccomp", b"seccomp"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Walls: _TypeAlias = Walls  # noqa: Y015
 
 @_typing.final
 class EngineDescription(_message.Message):
