@@ -7,10 +7,14 @@ from typing import Any
 import httpx
 import pytest
 import trustme
+from pecia_core.errors import Unavailable
 from pecia_core.keys import create_key
+from pecia_core.recognition import RecognizeOptions
+from pecia_dispatch import Call, OcrClient
+from pecia_dispatch.settings import OcrSettings
 from pecia_gateway.app import create_app
 from pecia_gateway.settings import Settings
-from pecia_ocr.testing import running, scripted_settings
+from pecia_ocr.testing import picture, running, scripted_settings
 
 
 async def told(port: int, **ocr: Any) -> str:
@@ -64,3 +68,33 @@ async def test_a_name_without_an_address() -> None:
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway", timeout=30)
     async with app.router.lifespan_context(app), client:
         assert "PECIA_OCR__TARGET" in (await client.get("/ready")).json()["reason"]
+
+
+async def test_a_certificate_of_nobody_who_may_call(tmp_path: Path) -> None:
+    """Whom it names and what allows others is told; who sends a page hears nothing of certificates."""
+    authority = trustme.CA()
+    own, shown = authority.issue_cert("localhost"), authority.issue_cert("page.pecia")
+    for name, one in (("own", own), ("shown", shown)):
+        one.cert_chain_pems[0].write_to_path(tmp_path / f"{name}.cert")
+        one.private_key_pem.write_to_path(tmp_path / f"{name}.key")
+    authority.cert_pem.write_to_path(tmp_path / "ca")
+    tls = {
+        "cert_file": tmp_path / "own.cert",
+        "key_file": tmp_path / "own.key",
+        "client_ca_file": tmp_path / "ca",
+        "client_names": ("gateway.pecia",),
+    }
+    calling = {
+        "ca_file": tmp_path / "ca",
+        "cert_file": tmp_path / "shown.cert",
+        "key_file": tmp_path / "shown.key",
+    }
+    async with running(scripted_settings(tls=tls)) as server:
+        said = await told(server.port, tls=calling)
+        client = OcrClient(OcrSettings.model_validate({"target": f"localhost:{server.port}", "tls": calling}))
+        with pytest.raises(Unavailable) as refused:
+            await client.recognize(picture(), RecognizeOptions(model="scripted"), Call("1", "acme", 20.0))
+        await client.close()
+    assert "names page.pecia, and PECIA_TLS__CLIENT_NAMES" in said
+    assert "PECIA_OCR__TLS__CERT_FILE" in said
+    assert "page.pecia" not in refused.value.message

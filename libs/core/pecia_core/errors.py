@@ -160,6 +160,7 @@ ERROR_CODES: dict[str, type[PeciaError]] = {
     "missing_scope_ocr": PermissionDenied,
     "missing_scope_jobs": PermissionDenied,
     "missing_scope_admin": PermissionDenied,
+    "client_not_allowed": PermissionDenied,
     "not_found": NotFound,
     "model_not_found": NotFound,
     "job_not_completed": Conflict,

@@ -117,6 +117,22 @@ class OcrClient:
             for pod, answer in zip(pods, answers, strict=True)
         }
 
+    async def key_uses(self, call: Call) -> dict[str, float]:
+        """When keys were used last at any pod that answers: id -> seconds since 1970."""
+        pods = await self._pods.found()
+        metadata = self._pods.credentials.metadata(call, Statement(call.tenant, "KeyUses"))
+        request = ocr_pb2.KeyUsesRequest()
+        asked = (pod.stub.KeyUses(request, timeout=call.timeout_s, metadata=metadata) for pod in pods)
+        used: dict[str, float] = {}
+        for answer in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(answer, grpc.aio.AioRpcError):
+                _log.info("a pod did not tell of keys", extra={"status": answer.code().name})
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                used |= {key: max(moment, used.get(key, 0.0)) for key, moment in answer.used.items()}
+        return used
+
     async def close(self) -> None:
         """Drop the connections; calls still running have a moment left."""
         await self._pods.close()

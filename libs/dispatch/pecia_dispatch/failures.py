@@ -55,14 +55,16 @@ class Failure:
 
 def understand(failure: grpc.aio.AioRpcError, *, ours: bool = False) -> Failure:
     """What the service said, or what its silence means. `ours` = the call showed a key of this service."""
+    info, retry_after = _details(failure)
+    # A certificate is always this service's own.
+    ours = ours or (info is not None and info.reason == "client_not_allowed")
     if ours and failure.code() in {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}:
         _log.error(
-            "the ocr service does not believe this one: look at PECIA_OCR__BEARER_KEY and "
-            "PECIA_OCR__ASSERTION__KEY_FILE",
+            "the ocr service does not believe this one: look at PECIA_OCR__BEARER_KEY, "
+            "PECIA_OCR__ASSERTION__KEY_FILE and PECIA_OCR__TLS__CERT_FILE",
             extra={"reason": failure.details()},
         )
         return Failure(from_code("engine_unavailable", _PLAIN_MESSAGES["engine_unavailable"]), Verdict.FINAL)
-    info, retry_after = _details(failure)
     if info is None:
         return _plain(failure, retry_after)
     message = failure.details() or info.reason

@@ -81,6 +81,7 @@ class ScriptedOcr(ocr_pb2_grpc.OcrServiceServicer):
     load: ocr_pb2.Load = field(default_factory=lambda: ocr_pb2.Load(free_slots=2, pages_per_second=1.0))
     seen: list[Seen] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    key_uses: dict[str, float] = field(default_factory=dict)
     running: int = 0
     cancelled: int = 0
     trailers: tuple[tuple[str, str], ...] = _TRAILERS
@@ -120,6 +121,16 @@ class ScriptedOcr(ocr_pb2_grpc.OcrServiceServicer):
         metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
         self.seen.append(Seen(b"", RecognizeOptions(), metadata, context.time_remaining()))
         return ocr_pb2.ForgetResponse(results=3)
+
+    async def KeyUses(  # noqa: N802 - named by the contract
+        self,
+        request: ocr_pb2.KeyUsesRequest,  # noqa: ARG002 - it is empty
+        context: Context,
+    ) -> ocr_pb2.KeyUsesResponse:
+        """What the test wrote down."""
+        metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
+        self.seen.append(Seen(b"", RecognizeOptions(), metadata, context.time_remaining()))
+        return ocr_pb2.KeyUsesResponse(used=self.key_uses)
 
     async def _events(
         self, request: ocr_pb2.RecognizeRequest | ocr_pb2.RecognizeStreamRequest, context: Context

@@ -38,6 +38,8 @@ def trouble(failure: grpc.aio.AioRpcError, settings: OcrSettings, papers: Papers
 
 
 def _identity(failure: grpc.aio.AioRpcError, settings: OcrSettings) -> str:
+    if "PECIA_TLS__CLIENT_NAMES" in (failure.details() or ""):
+        return f"{failure.details()} The certificate of this service is in {_OWN}."
     if settings.assertion.key_file:
         return f"{failure.details()} The key that signs is in PECIA_OCR__ASSERTION__KEY_FILE."
     if settings.bearer_key.get_secret_value():

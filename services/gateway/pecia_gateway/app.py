@@ -1,7 +1,7 @@
 """The composition root: settings in, a running gateway out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from time import time
@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pecia_core.pdf import RenderLimits
 from pecia_core.telemetry import RequestMetrics, show_walls
-from pecia_dispatch import OcrClient
+from pecia_dispatch import Call, OcrClient
 from pecia_identity.audit_log import AuditLog
 from pecia_wall import Bearing, Walls
 from prometheus_client import CollectorRegistry
@@ -25,6 +25,7 @@ from pecia_gateway.docs_page import add_docs_page
 from pecia_gateway.gateway import Gateway
 from pecia_gateway.gauges import FleetGauges
 from pecia_gateway.intake import Intake
+from pecia_gateway.key_use import Elsewhere
 from pecia_gateway.middleware import (
     BodyBounds,
     BodyBudget,
@@ -51,6 +52,8 @@ from pecia_gateway.settings import JobSettings, Settings
 
 # What a form has beside its document.
 _FORM_BYTES = 1 << 20
+# Seconds a pod has to say when keys were used there.
+_TELL_S = 3.0
 
 
 def create_app(settings: Settings, bearing: Bearing | None = None) -> FastAPI:
@@ -124,7 +127,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     )
     app.state.gateway = gateway
     stores.open()
-    gateway.uses.open()
+    gateway.uses.open(_uses_at(gateway.client) if settings.auth.keys_file else None)
     try:
         yield
     finally:
@@ -133,6 +136,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await gateway.uses.close()
         await asyncio.to_thread(gateway.audit.close)
         await stores.close()
+
+
+def _uses_at(client: OcrClient) -> Elsewhere:
+    """Asked in the name of this service, which the pods believe where its calls are signed."""
+
+    async def asked() -> Mapping[str, float]:
+        return await client.key_uses(Call("key-uses", "", _TELL_S))
+
+    return asked
 
 
 def _middleware(settings: Settings, registry: CollectorRegistry) -> list[Middleware]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from pecia_core.errors import PeciaError
@@ -12,6 +12,8 @@ from pecia_jobs.key_uses import KeyUses
 _log = logging.getLogger(__name__)
 # Seconds between writings: what a gateway that is killed may forget.
 _EVERY_S = 30.0
+# Who else lets callers in by the same keys, and when.
+Elsewhere = Callable[[], Awaitable[Mapping[str, float]]]
 
 
 class KeyUse:
@@ -25,15 +27,21 @@ class KeyUse:
         self._seen: dict[str, float] = {}
         self._writing: asyncio.Task[None] | None = None
 
+    def learn(self, used: Mapping[str, float]) -> None:
+        """Keys were used elsewhere, at these moments; an older one than is known changes nothing."""
+        later = {key: moment for key, moment in used.items() if moment > self._seen.get(key, 0.0)}
+        self._new |= later
+        self._seen |= later
+
     def note(self, key_id: str) -> None:
         """A key was used now. "" = there are no keys."""
         if key_id:
             self._new[key_id] = self._seen[key_id] = time.time()
 
-    def open(self) -> None:
-        """Begin to write."""
+    def open(self, elsewhere: Elsewhere | None = None) -> None:
+        """Begin to write. `elsewhere` is asked before, where the same keys are used; None = nobody else."""
         if self._kept is not None:
-            self._writing = asyncio.create_task(self._write_on(), name="when keys were used")
+            self._writing = asyncio.create_task(self._write_on(elsewhere), name="when keys were used")
 
     async def all(self) -> Mapping[str, float]:
         """Key id -> seconds since 1970; while the database is away only what this gateway has seen."""
@@ -53,10 +61,12 @@ class KeyUse:
                 async with asyncio.timeout(1.0):
                     await self._write()
 
-    async def _write_on(self) -> None:
+    async def _write_on(self, elsewhere: Elsewhere | None) -> None:
         while True:
             await asyncio.sleep(_EVERY_S)
             try:
+                if elsewhere is not None:
+                    self.learn(await elsewhere())
                 await self._write()
             except PeciaError:
                 _log.warning("when keys were used cannot be written now")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,24 @@ async def test_keys_are_listed_with_their_last_use(
         assert listed["operator"]["scopes"] == ["admin"]
         assert not any(key in answer.text for key in (doors.acme, doors.beta, doors.admin))
         assert doors.acme_record.sha256 not in answer.text
+
+
+async def test_keys_that_grpc_callers_use_are_listed_too(
+    start: Any, ocr: ScriptedOcr, doors: Doors, with_jobs: dict[str, Any]
+) -> None:
+    """The pods are asked with the operator's own key; what they say is kept, and an older moment is not."""
+    beta = next(one for one in doors.file.records() if one.tenant == "beta")
+    moment = time.time() - 60
+    ocr.key_uses = {beta.id: moment, "00000000": 5.0}
+    for told in (moment, moment - 1000):
+        ocr.key_uses[beta.id] = told
+        async with start(ocr, **with_jobs, **doors.settings) as gateway:
+            await prepared(gateway, doors)
+            answer = await gateway.client.get("/v1/keys", headers=bearer(doors.admin))
+        listed = {one["tenant"]: one for one in answer.json()["keys"]}
+        assert listed["beta"]["last_used_at"] == moment
+        assert listed["acme"]["last_used_at"] is None
+    assert any(seen.metadata.get("authorization") == f"Bearer {doors.admin}" for seen in ocr.seen)
 
 
 async def test_the_log_tells_who_did_what_and_nothing_of_documents(

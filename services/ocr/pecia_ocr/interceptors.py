@@ -5,8 +5,8 @@ Health passes untouched, and reflection where it is on: probes carry no keys.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -99,7 +99,8 @@ class CallBoundary(grpc.aio.ServerInterceptor):
         began = perf_counter()
         code, answer = "ok", _Answer()
         try:
-            with self._door.enter(await _arrival(name, metadata, request, context)) as caller:
+            arrival = await _arrival(name, metadata, request, context)
+            with self._door.enter(arrival) as caller, self._put_down(arrival, request, answer):
                 tenant.set(caller)
                 yield answer
             context.set_trailing_metadata(self._trailers())
@@ -120,6 +121,19 @@ class CallBoundary(grpc.aio.ServerInterceptor):
             said = {"method": name, "code": code, "engine": answer.engine, "ms": round(seconds * 1000, 1)}
             log.info("call", extra=said)
 
+    @contextmanager
+    def _put_down(self, arrival: Arrival, request: object, answer: "_Answer") -> Iterator[None]:
+        """What deletes something is in the audit log, however it ends."""
+        if not isinstance(request, ocr_pb2.ForgetRequest):
+            yield
+            return
+        outcome = "failed"
+        try:
+            yield
+            outcome = "done"
+        finally:
+            self._door.put_down(arrival, request.tenant, outcome, answer.results)
+
     def _trailers(self) -> Trailers:
         lanes = self._registry.lanes
         return (
@@ -136,9 +150,10 @@ class CallBoundary(grpc.aio.ServerInterceptor):
 
 @dataclass(slots=True)
 class _Answer:
-    """Which engine a call came to, as its replies say."""
+    """What a call came to, as its replies say: which engine, or how many results are gone."""
 
     engine: str = ""
+    results: int = 0
 
     def note(self, response: object) -> None:
         match response:
@@ -146,15 +161,24 @@ class _Answer:
                 self.engine = response.recognition.engine
             case ocr_pb2.RecognizeStreamResponse() if response.HasField("started"):
                 self.engine = response.started.engine
+            case ocr_pb2.ForgetResponse():
+                self.results = response.results
 
 
 async def _arrival(name: str, metadata: dict[str, str], request: object, context: Context) -> Arrival:
     """The call as the door sees it. The picture is hashed only where somebody has signed for it."""
     source = context.peer().rpartition(":")[0].partition(":")[2]
-    arrival = Arrival(name, metadata, source=source)
+    arrival = Arrival(name, metadata, source=source, names=_names(context))
     if not arrival.assertion or not isinstance(request, _READING):
         return arrival
     return replace(arrival, picture=await asyncio.to_thread(_digest, request.picture))
+
+
+def _names(context: Context) -> tuple[str, ...]:
+    """Whom the caller's certificate names: its alternative names, or, in one of old, its common name."""
+    shown = context.auth_context()
+    found = shown.get("x509_subject_alternative_name") or shown.get("x509_common_name") or ()
+    return tuple(name.decode(errors="replace") for name in found)
 
 
 def _digest(picture: ocr_pb2.Picture) -> str:

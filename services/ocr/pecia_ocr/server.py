@@ -24,7 +24,7 @@ from pecia_ocr.interceptors import CallBoundary
 from pecia_ocr.lanes import build_lanes
 from pecia_ocr.pipeline import Pipeline
 from pecia_ocr.registry import Registry
-from pecia_ocr.servicer import OcrServicer
+from pecia_ocr.servicer import OcrServicer, Told
 from pecia_ocr.settings import CacheSettings, Settings
 from pecia_ocr.transport import HealthPort, server_credentials
 from pecia_ocr.witness import Witness
@@ -75,8 +75,9 @@ class OcrServer:
         self.pipeline = Pipeline(witness, admission, results, elsewhere, settings.inference_timeout_s)
         most = settings.limits.max_picture_bytes
         blobs = BlobFolder(settings.blobs.root, most, apart=not door.open)
+        told = Told(lambda: door.uses, self.walls)
         ocr_pb2_grpc.add_OcrServiceServicer_to_server(
-            OcrServicer(self.pipeline, blobs, settings, self.walls), server
+            OcrServicer(self.pipeline, blobs, settings, told), server
         )
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         if settings.grpc.reflection:

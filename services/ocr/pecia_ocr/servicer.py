@@ -1,8 +1,9 @@
 """Proto in, proto out; no decisions."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -28,14 +29,25 @@ from pecia_ocr.settings import Settings
 Request = ocr_pb2.RecognizeRequest | ocr_pb2.RecognizeStreamRequest
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What others know and this only hands on.
+
+    Attributes:
+        uses: ids of keys, and when they were used last: seconds since 1970.
+        walls: around the processes that decode; None = nobody has looked.
+    """
+
+    uses: Callable[[], Mapping[str, float]]
+    walls: Walls | None = None
+
+
 class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
     """pecia.ocr.v1.OcrService over the pipeline."""
 
-    def __init__(
-        self, pipeline: Pipeline, blobs: BlobFolder, settings: Settings, walls: Walls | None = None
-    ) -> None:
-        """Remember what answers, and what is told of the walls; None = nobody has looked."""
-        self._told = walls
+    def __init__(self, pipeline: Pipeline, blobs: BlobFolder, settings: Settings, told: Told) -> None:
+        """Remember what answers, and what is told besides."""
+        self._told = told
         self._pipeline = pipeline
         self._blobs = blobs
         self._settings = settings
@@ -76,7 +88,7 @@ class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
             limits=_limits(self._settings),
             load=_load(lanes),
             version=version("pecia-ocr"),
-            walls=_walls(self._told),
+            walls=_walls(self._told.walls),
         )
 
     async def Forget(  # noqa: N802 - named by the contract
@@ -86,6 +98,14 @@ class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
     ) -> ocr_pb2.ForgetResponse:
         """Results of a tenant, here and where they are shared."""
         return ocr_pb2.ForgetResponse(results=await self._pipeline.forget(request.tenant))
+
+    async def KeyUses(  # noqa: N802 - named by the contract
+        self,
+        request: ocr_pb2.KeyUsesRequest,  # noqa: ARG002 - it is empty
+        context: "grpc.aio.ServicerContext[ocr_pb2.KeyUsesRequest, ocr_pb2.KeyUsesResponse]",  # noqa: ARG002
+    ) -> ocr_pb2.KeyUsesResponse:
+        """When keys were used last at this process."""
+        return ocr_pb2.KeyUsesResponse(used=self._told.uses())
 
     async def _page(self, request: Request) -> PageInput:
         options = wire.options_from_proto(request.options)

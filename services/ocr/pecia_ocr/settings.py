@@ -2,7 +2,7 @@
 
 import os
 
-from pecia_core.settings import NamedPath
+from pecia_core.settings import CommaList, NamedPath
 from pecia_identity.settings import AuditSettings, CheckingSettings
 from pecia_wall.settings import WallSettings
 from pydantic import AliasChoices, BaseModel, Field, SecretStr
@@ -52,6 +52,11 @@ class TlsSettings(BaseModel):
     key_file: NamedPath | None = Field(None, description="PEM private key of the certificate.")
     client_ca_file: NamedPath | None = Field(
         None, description="PEM authorities whose client certificates are demanded (mutual TLS)."
+    )
+    client_names: CommaList = Field(
+        (),
+        description="Comma-separated names, one of which a client certificate has to carry (DNS name or URI, "
+        "as it stands there); empty = whoever the authorities have signed may call.",
     )
     reload_s: float = Field(
         1.0, ge=0, description="Seconds between looks at whether these files have changed; no restart."

@@ -71,11 +71,12 @@ async def test_each_rpc_has_its_scope(start_server: StartServer, file: KeysFile,
     keys = {scope: file.create(KeyWish(scope.value, scopes=(scope,))) for scope in Scope}
     auth = {"keys_file": tmp_path / "keys.toml", "reload_s": 0}
     caller = Caller(await start_server(scripted_settings(auth=auth)))
-    allowed = {"Recognize": Scope.OCR, "Describe": Scope.OCR, "Forget": Scope.ADMIN}
+    allowed = {"Recognize": Scope.OCR, "Describe": Scope.OCR, "Forget": Scope.ADMIN, "KeyUses": Scope.ADMIN}
     messages = {
         "Recognize": request(),
         "Describe": ocr_pb2.DescribeRequest(),
         "Forget": ocr_pb2.ForgetRequest(),
+        "KeyUses": ocr_pb2.KeyUsesRequest(),
     }
     assert set(allowed) | {"RecognizeStream"} == {
         method.name for method in ocr_pb2.DESCRIPTOR.services_by_name["OcrService"].methods

@@ -22,6 +22,8 @@ _REFUSALS = problems(400, 401, 403, 404, 413, 429, 500, 503)
 # Seconds a pod has to forget, and the log to take the receipt in.
 _FORGET_S = 30.0
 _RECEIPT_S = 2.0
+# Seconds a pod has to say when keys were used there.
+_TELL_S = 3.0
 TenantName = Annotated[
     str, Path(pattern="^[A-Za-z0-9._-]{1,64}$", description="As in the keys file.", examples=["acme"])
 ]
@@ -30,7 +32,11 @@ TenantName = Annotated[
 @router.get("/v1/keys", summary="List the keys", responses=_REFUSALS)
 async def list_keys(visit: TheVisit) -> KeyList:
     """Each key with its scopes, its end and when it was used last; never the key itself."""
-    used = await visit.gateway.uses.all()
+    gateway = visit.gateway
+    # gRPC callers use the same keys, and only the pods have seen them.
+    call = Call(request_id.get(), visit.caller.tenant, _TELL_S, visit.caller.bearer)
+    gateway.uses.learn(await gateway.client.key_uses(call))
+    used = await gateway.uses.all()
     visit.audit("keys.listed")
     return KeyList(keys=[_key(one, used.get(one.id)) for one in visit.gateway.authenticator.records])
 

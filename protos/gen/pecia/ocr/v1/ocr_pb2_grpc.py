@@ -54,6 +54,11 @@ class OcrServiceStub:
                 request_serializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.ForgetRequest.SerializeToString,
                 response_deserializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.ForgetResponse.FromString,
                 _registered_method=True)
+        self.KeyUses = channel.unary_unary(
+                '/pecia.ocr.v1.OcrService/KeyUses',
+                request_serializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.KeyUsesRequest.SerializeToString,
+                response_deserializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.KeyUsesResponse.FromString,
+                _registered_method=True)
 
 
 class OcrServiceServicer:
@@ -87,6 +92,13 @@ class OcrServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def KeyUses(self, request, context):
+        """When keys were used last here. For services of the platform and keys with the scope admin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OcrServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -109,6 +121,11 @@ def add_OcrServiceServicer_to_server(servicer, server):
                     servicer.Forget,
                     request_deserializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.ForgetRequest.FromString,
                     response_serializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.ForgetResponse.SerializeToString,
+            ),
+            'KeyUses': grpc.unary_unary_rpc_method_handler(
+                    servicer.KeyUses,
+                    request_deserializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.KeyUsesRequest.FromString,
+                    response_serializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.KeyUsesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -219,6 +236,33 @@ class OcrService:
             '/pecia.ocr.v1.OcrService/Forget',
             pecia_dot_ocr_dot_v1_dot_ocr__pb2.ForgetRequest.SerializeToString,
             pecia_dot_ocr_dot_v1_dot_ocr__pb2.ForgetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def KeyUses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pecia.ocr.v1.OcrService/KeyUses',
+            pecia_dot_ocr_dot_v1_dot_ocr__pb2.KeyUsesRequest.SerializeToString,
+            pecia_dot_ocr_dot_v1_dot_ocr__pb2.KeyUsesResponse.FromString,
             options,
             channel_credentials,
             insecure,

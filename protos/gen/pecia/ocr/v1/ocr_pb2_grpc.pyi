@@ -49,6 +49,8 @@ class OcrServiceStub:
     """What this process can do and how busy it is."""
     Forget: _grpc.UnaryUnaryMultiCallable[_ocr_pb2.ForgetRequest, _ocr_pb2.ForgetResponse]
     """Forgets the results kept of a tenant. For services of the platform and keys with the scope admin."""
+    KeyUses: _grpc.UnaryUnaryMultiCallable[_ocr_pb2.KeyUsesRequest, _ocr_pb2.KeyUsesResponse]
+    """When keys were used last here. For services of the platform and keys with the scope admin."""
 
 @_typing.type_check_only
 class OcrServiceAsyncStub(OcrServiceStub):
@@ -61,6 +63,8 @@ class OcrServiceAsyncStub(OcrServiceStub):
     """What this process can do and how busy it is."""
     Forget: _aio.UnaryUnaryMultiCallable[_ocr_pb2.ForgetRequest, _ocr_pb2.ForgetResponse]  # type: ignore[assignment]
     """Forgets the results kept of a tenant. For services of the platform and keys with the scope admin."""
+    KeyUses: _aio.UnaryUnaryMultiCallable[_ocr_pb2.KeyUsesRequest, _ocr_pb2.KeyUsesResponse]  # type: ignore[assignment]
+    """When keys were used last here. For services of the platform and keys with the scope admin."""
 
 class OcrServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -94,5 +98,13 @@ class OcrServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ocr_pb2.ForgetResponse, _abc.Awaitable[_ocr_pb2.ForgetResponse]]:
         """Forgets the results kept of a tenant. For services of the platform and keys with the scope admin."""
+
+    @_abc_1.abstractmethod
+    def KeyUses(
+        self,
+        request: _ocr_pb2.KeyUsesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ocr_pb2.KeyUsesResponse, _abc.Awaitable[_ocr_pb2.KeyUsesResponse]]:
+        """When keys were used last here. For services of the platform and keys with the scope admin."""
 
 def add_OcrServiceServicer_to_server(servicer: OcrServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
