@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 PYTHON ?= python3
-PACKAGES := pecia_core pecia_client pecia_dispatch pecia_fetch pecia_identity pecia_wall pecia_jobs pecia_ocr pecia_gateway pecia_worker pecia_operator pecia_ui pecia_standalone
+PACKAGES := pecia_core pecia_client pecia_dispatch pecia_fetch pecia_identity pecia_models pecia_wall pecia_jobs pecia_ocr pecia_gateway pecia_worker pecia_operator pecia_ui pecia_standalone
 # A build for machines without a GPU is a tenth of the size: TORCH="torch==2.13.0 --index-url ..." names its index.
 TORCH ?= torch==2.13.0
 # Processes that run tests. Many tests wait for others' processes, so that two keep two cores busy.

@@ -129,10 +129,7 @@ _SENTENCES = {
     "missing_scope_ocr": ("The key is not for reading pages.", "Ask for one with the scope `ocr`."),
     "missing_scope_jobs": ("The key is not for jobs.", "Ask for one with the scope `jobs`."),
     "missing_scope_admin": ("The key is no operator's.", "Ask for one with the scope `admin`."),
-    "client_not_allowed": (
-        "The certificate of a service is of nobody who may call the ocr service.",
-        "See PECIA_TLS__CLIENT_NAMES.",
-    ),
+    "client_not_allowed": ("A service's certificate may not call.", "See `PECIA_TLS__CLIENT_NAMES`."),
     "invalid_signature": (
         "A callback is not signed with the secret shared for it.",
         "Sign its body as the page on reviews says.",

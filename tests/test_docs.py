@@ -12,6 +12,7 @@ FOLDERS = {
     "pecia_core": ROOT / "libs/core",
     "pecia_client": ROOT / "libs/client",
     "pecia_identity": ROOT / "libs/identity",
+    "pecia_models": ROOT / "libs/models",
     "pecia_ocr": ROOT / "services/ocr",
     "pecia_gateway": ROOT / "services/gateway",
     "pecia_worker": ROOT / "services/worker",

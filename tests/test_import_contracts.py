@@ -16,6 +16,7 @@ PACKAGES = [
     "libs/dispatch/pecia_dispatch",
     "libs/fetch/pecia_fetch",
     "libs/identity/pecia_identity",
+    "libs/models/pecia_models",
     "libs/wall/pecia_wall",
     "libs/jobs/pecia_jobs",
     "services/ocr/pecia_ocr",

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
-IMAGES = {"gateway", "worker", "ui", "ocr", "ocr-cuda"}
+IMAGES = set(tomllib.loads((ROOT / "services/images.toml").read_text()))
 WEAK = {"id": "GHSA-test-0001", "summary": "The parser runs what it parses.", "affected": []}
 
 

@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 import torch
+from pecia_models.listing import MANIFEST
 from pecia_ocr.engines.deepseek import testing
 from pecia_ocr.engines.deepseek.testing import Dimensions
-from pecia_ocr.models.folder import MANIFEST
 from safetensors.torch import save_file
 
 from training.pupil import Pupil

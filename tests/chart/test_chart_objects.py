@@ -20,6 +20,9 @@ BROUGHT = {
         "pecia-verifying",
         "pecia-backend",
         "pecia-webhook-keys",
+        "pecia-model-key",
+        "pecia-audit-key",
+        "pecia-audit",
     ),
     *("pecia-cache", "pecia-test-key", "filot-ocr", "vllm-key", "deepseek-ocr-weights"),
 }

@@ -125,6 +125,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"auth": {"internalKeySecret": "key"}}, "auth.existingSecret names none"),
     ({"tls": {"clientSecret": "c"}}, "is the callers' side of tls.existingSecret, which is empty"),
     ({"assertion": {"existingSecret": "s"}}, "set both, or neither"),
+    ({"audit": {"output": "claim"}}, "writes into audit.existingClaim"),
+    ({"audit": {"existingClaim": "audit"}}, "writes into audit.existingClaim"),
     # walls
     ({**KEYS, **ALB, "networkPolicy": {"enabled": True}}, "shuts the load balancer out as well"),
     ({**EXTERNAL, "networkPolicy": {"enabled": True}}, "shuts gateway and workers out of the database"),

@@ -58,6 +58,7 @@ def test_pods_that_open_documents_cannot_sign() -> None:
         "pecia-keys": "/etc/pecia/keys",
         "pecia-tls": "/etc/pecia/tls",
         "pecia-verifying": "/etc/pecia/verifying",
+        "pecia-model-key": "/etc/pecia/model-key",
     }
 
 
@@ -90,3 +91,48 @@ def test_a_secret_that_is_not_there_can_be_left_out() -> None:
     fetched = {each["secretKey"] for each in rendering.one("ExternalSecret", "pecia-backend")["spec"]["data"]}
     assert "DATABASE_URL" in fetched
     assert not {"REDIS_URL", "REDIS_PASSWORD"} & fetched
+
+
+def test_every_reading_pod_asks_who_signed_its_model() -> None:
+    """Where a key is named; and so does the operator, before there is a pod. Nobody else gets it."""
+    rendering = rendered("ha", operator={"enabled": True})
+    for pod in rendering.pods():
+        named = ("Secret", "pecia-model-key") in pod.references()
+        assert named is pod.labels["app.kubernetes.io/component"].startswith("ocr-")
+    reading = rendering.one("ConfigMap", "pecia-ocr-env")["data"]
+    (mount,) = [
+        mount
+        for mount in rendering.pod("ocr-cpu").containers[0]["volumeMounts"]
+        if mount["name"] == "model-key"
+    ]
+    assert reading["PECIA_DEEPSEEK__SIGNING_KEY_FILE"] == f"{mount['mountPath']}/signing.pub"
+    assert mount["readOnly"] is True
+    told = rendering.one("ConfigMap", "pecia-operator")["data"]
+    assert told["PECIA_OPERATOR__MODEL_KEY_SECRET"] == "pecia-model-key"
+    unsigned = rendered("", operator={"enabled": True})
+    assert "PECIA_DEEPSEEK__SIGNING_KEY_FILE" not in unsigned.one("ConfigMap", "pecia-ocr-env")["data"]
+    assert unsigned.one("ConfigMap", "pecia-operator")["data"]["PECIA_OPERATOR__MODEL_KEY_SECRET"] == ""
+
+
+@pytest.mark.parametrize("output", ["none", "stdout", "claim"])
+def test_the_audit_log_goes_where_the_values_say(output: str) -> None:
+    """Of gateway and ocr service: among their logs, or a file for each pod on a volume, keyed by a Secret."""
+    claim = "pecia-audit" if output == "claim" else ""
+    audit = {"output": output, "existingClaim": claim, "existingSecret": "pecia-audit-key"}
+    rendering = rendered("", audit=audit)
+    for component, container in (("gateway", "gateway"), ("ocr-cpu", "ocr")):
+        pod = rendering.pod(component)
+        (found,) = [one for one in pod.containers if one["name"] == container]
+        seen = rendering.environment(found)
+        assert seen.get("PECIA_AUDIT__FILE") == {"stdout": "-", "claim": "/audit/$(POD_NAME).jsonl"}.get(
+            output
+        )
+        assert ("PECIA_AUDIT__SECRET" in seen) is (output != "none")
+        held = [mount["mountPath"] for mount in found["volumeMounts"] if mount["name"] == "audit"]
+        assert held == (["/audit"] if output == "claim" else [])
+        assert (("PersistentVolumeClaim", "pecia-audit") in pod.references()) is (output == "claim")
+        if output == "claim":
+            names = [entry["name"] for entry in found["env"]]
+            assert names.index("POD_NAME") < names.index("PECIA_AUDIT__FILE"), "only then is it filled in"
+    shared = rendering.one("ConfigMap", "pecia-ocr-env")["data"]
+    assert shared.get("PECIA_AUDIT__FILE") == (None if output == "none" else "-"), "for the operator's pods"

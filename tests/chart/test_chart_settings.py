@@ -22,7 +22,7 @@ PACKAGES = {
     "operator": "pecia_operator",
 }
 # Read by every program, not by ours alone.
-GENERAL = {"HOME", "TMPDIR"}
+GENERAL = {"HOME", "TMPDIR", "POD_NAME"}
 # What people put into a Secret, in the form its setting wants.
 SECRET_VALUES = {
     "DATABASE_URL": "postgresql://pecia:secret@db.example/pecia",

@@ -56,6 +56,9 @@ PECIA_JOBS__ENABLED: {{ .Values.jobs.enabled }}
 {{- if .Values.auth.existingSecret }}
 PECIA_AUTH__KEYS_FILE: /etc/pecia/keys/keys.toml
 {{- end }}
+{{- if ne .Values.audit.output "none" }}
+PECIA_AUDIT__FILE: "-"
+{{- end }}
 {{ include "pecia.env.caller" . }}
 {{- if .Values.jobs.enabled }}
 {{ include "pecia.env.jobs" . }}
@@ -85,6 +88,12 @@ PECIA_INFERENCE_TIMEOUT_S: {{ .Values.inferenceTimeoutSeconds | int64 }}
 PECIA_LIMITS__MAX_PICTURE_BYTES: {{ .Values.ocr.maxPictureBytes | int64 }}
 {{- if .Values.auth.existingSecret }}
 PECIA_AUTH__KEYS_FILE: /etc/pecia/keys/keys.toml
+{{- end }}
+{{- if .Values.ocr.modelKeySecret }}
+PECIA_DEEPSEEK__SIGNING_KEY_FILE: /etc/pecia/model-key/signing.pub
+{{- end }}
+{{- if ne .Values.audit.output "none" }}
+PECIA_AUDIT__FILE: "-"
 {{- end }}
 {{- if .Values.assertion.verifyingSecret }}
 PECIA_ASSERTION__KEYS_FILE: /etc/pecia/verifying/verifying.pem
@@ -145,6 +154,34 @@ PECIA_UI__MAX_UPLOAD_MB: {{ .Values.gateway.maxUploadMb }}
 {{- end }}
 {{- end -}}
 
+{{/* The audit log of one pod: what it is keyed with, and, on a volume, a file of its own. */}}
+{{- define "pecia.auditEnv" -}}
+{{- with .Values.audit }}
+{{- if and .existingSecret (ne .output "none") }}
+- name: PECIA_AUDIT__SECRET
+  valueFrom: {secretKeyRef: {name: {{ .existingSecret }}, key: audit-secret}}
+{{- end }}
+{{- if eq .output "claim" }}
+- name: POD_NAME
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+- {name: PECIA_AUDIT__FILE, value: /audit/$(POD_NAME).jsonl}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "pecia.auditMount" -}}
+{{- if eq .Values.audit.output "claim" }}
+- {name: audit, mountPath: /audit}
+{{- end }}
+{{- end -}}
+
+{{- define "pecia.auditVolume" -}}
+{{- if eq .Values.audit.output "claim" }}
+- name: audit
+  persistentVolumeClaim: {claimName: {{ .Values.audit.existingClaim }}}
+{{- end }}
+{{- end -}}
+
 {{/* The key by which a caller is known at the ocr service. */}}
 {{- define "pecia.internalKeyEnv" -}}
 {{- with .Values.auth.internalKeySecret }}
@@ -158,7 +195,7 @@ PECIA_UI__MAX_UPLOAD_MB: {{ .Values.gateway.maxUploadMb }}
 {{- $name := include "pecia.fullname" . -}}
 {{- $ocr := .Values.ocr.defaults -}}
 {{- $folders := dict -}}
-{{- range $folder, $secret := fromJson (include "pecia.folders" (dict "root" . "which" (list "keys" "tls" "verifying"))) -}}
+{{- range $folder, $secret := fromJson (include "pecia.folders" (dict "root" . "which" (list "keys" "tls" "verifying" "model-key"))) -}}
 {{- $_ := set $folders $secret (print "/etc/pecia/" $folder) -}}
 {{- end -}}
 PECIA_TELEMETRY__LOG_LEVEL: {{ .Values.logLevel }}
@@ -174,6 +211,7 @@ PECIA_OPERATOR__IMAGE_PULL_SECRETS: {{ toJson .Values.image.pullSecrets | quote 
 PECIA_OPERATOR__SERVICE_ACCOUNT: {{ include "pecia.account" (list . "ocr" .Values.ocr.serviceAccount) }}
 PECIA_OPERATOR__OCR_ENV: {{ $name }}-ocr-env
 PECIA_OPERATOR__OCR_SECRETS: {{ toJson $folders | quote }}
+PECIA_OPERATOR__MODEL_KEY_SECRET: {{ .Values.ocr.modelKeySecret | quote }}
 PECIA_OPERATOR__PROBE_PORT: {{ ternary 50052 50051 .Values.tls.enabled }}
 PECIA_OPERATOR__DRAIN_S: {{ .Values.inferenceTimeoutSeconds | int64 }}
 PECIA_OPERATOR__PRESTOP_S: {{ .Values.preStopSeconds | int64 }}

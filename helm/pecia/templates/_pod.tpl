@@ -92,9 +92,8 @@ envFrom:
 - {name: TMPDIR, value: /tmp}
 {{- end -}}
 
-{{/* Folders with secrets: dict of root and which of keys, tls, client-tls, webhooks, signing and
-     verifying. Folders, so that new ones
-     are seen without a restart. */}}
+{{/* Folders with secrets: dict of root and which of keys, tls, client-tls, webhooks, signing, verifying and
+     model-key. Folders, so that new ones are seen without a restart. */}}
 {{- define "pecia.secretMounts" -}}
 {{- range $name, $secret := fromJson (include "pecia.folders" .) }}
 - {name: {{ $name }}, mountPath: /etc/pecia/{{ $name }}, readOnly: true}
@@ -113,6 +112,7 @@ envFrom:
 {{- $all := dict "keys" $values.auth.existingSecret "tls" (include "pecia.tlsSecret" .root) "client-tls" (include "pecia.clientTlsSecret" .root) -}}
 {{- $_ := set $all "signing" $values.assertion.existingSecret -}}
 {{- $_ := set $all "verifying" $values.assertion.verifyingSecret -}}
+{{- $_ := set $all "model-key" $values.ocr.modelKeySecret -}}
 {{- $_ := set $all "webhooks" (ternary $values.jobs.webhookKeysSecret "" (ne (include "pecia.hasExternalJobs" .root) "")) -}}
 {{- $wanted := dict -}}
 {{- range $name := .which -}}

@@ -160,6 +160,9 @@ tls has a certificate but is off: set tls.enabled=true, or take tls.existingSecr
 {{- if and $tls.clientSecret (not $tls.existingSecret) }}
 tls.clientSecret is the callers' side of tls.existingSecret, which is empty. Set it, or take clientSecret away.
 {{- end -}}
+{{- if ne (eq .Values.audit.output "claim") (ne .Values.audit.existingClaim "") }}
+audit.output=claim writes into audit.existingClaim: set both, or neither.
+{{- end -}}
 {{- $assertion := .Values.assertion -}}
 {{- if ne (empty $assertion.existingSecret) (empty $assertion.verifyingSecret) }}
 assertion.existingSecret signs and assertion.verifyingSecret checks: set both, or neither.

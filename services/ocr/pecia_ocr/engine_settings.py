@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, FilePath, SecretStr
+from pecia_core.settings import NamedPath
+from pydantic import BaseModel, Field, SecretStr
 
 
 class EngineSettings(BaseModel):
@@ -115,9 +116,9 @@ class DeepseekSettings(BaseModel):
         json_schema_extra={"default_text": "`reader`, beside the engine's code"},
         description="Folder of that checkpoint; without one there is no such model.",
     )
-    signing_key_file: FilePath | None = Field(
+    signing_key_file: NamedPath | None = Field(
         None,
         description="PEM public key (EC) of whoever may sign models: a checkpoint then needs a `model.sig` "
-        "of OpenSSF Model Signing by that key over all its files (`python -m pecia_ocr.models sign`). "
+        "of OpenSSF Model Signing by that key over all its files (`python -m pecia_models sign`). "
         "Empty = what `sha256sums` in its folder says is checked, where there is one.",
     )

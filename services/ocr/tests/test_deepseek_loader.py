@@ -13,13 +13,13 @@ import torch
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pecia_core.errors import Unavailable
+from pecia_models.listing import MANIFEST
+from pecia_models.signature import sign
 from pecia_ocr.engines.deepseek import testing
 from pecia_ocr.engines.deepseek.checkpoint import revision
 from pecia_ocr.engines.deepseek.loader import LoadedModel, load_model
 from pecia_ocr.engines.deepseek.profiles import Family, detect
 from pecia_ocr.engines.deepseek.translation import model_class, native
-from pecia_ocr.models.folder import MANIFEST
-from pecia_ocr.models.signature import sign
 from safetensors.torch import load_file, save_file
 
 Tensors = dict[str, torch.Tensor]

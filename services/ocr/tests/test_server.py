@@ -14,7 +14,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pecia.ocr.v1 import ocr_pb2, ocr_pb2_grpc
 from pecia_core.keys import create_key
 from pecia_ocr.engines.scripted import digest_of
-from pecia_ocr.server import OcrServer
+from pecia_ocr.server import OcrServer, build_lanes
+from pecia_ocr.settings import Settings
 from pecia_ocr.testing import picture, scripted_settings, until
 from prometheus_client import generate_latest
 
@@ -281,3 +282,11 @@ async def test_metrics_name_the_engine_and_the_outcome(server: OcrServer, channe
     counted = [line for line in text.splitlines() if line.startswith("ocr_requests_total{")]
     assert any('engine="scripted"' in line and line.endswith(" 1.0") for line in counted), counted
     assert any("empty_image_file" in line for line in counted), counted
+
+
+def test_a_pinned_key_that_is_not_there_stops_the_service(tmp_path: Path) -> None:
+    """At once: a checkpoint must not be taken unsigned because a file was not mounted."""
+    pinned = {"signing_key_file": tmp_path / "nowhere.pub"}
+    settings = Settings.model_validate({"model_path": tmp_path, "deepseek": pinned})
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.pub"):
+        build_lanes(settings)

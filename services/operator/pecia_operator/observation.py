@@ -31,7 +31,7 @@ async def observe(cluster: Cluster, model: Model, settings: OperatorSettings, no
     records = await cluster.list(RECORD, own) or []
     scaled = await cluster.list(SCALED_OBJECT, own)
     jobs = await cluster.list(JOB, own) or []
-    wanted = weights_name(model.name, weights_key(model))
+    wanted = weights_name(model.name, weights_key(model, settings))
     job = next((job for job in jobs if job["metadata"]["name"] == wanted), None)
     return Observed(
         model=model,

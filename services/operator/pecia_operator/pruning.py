@@ -3,7 +3,7 @@
 import json
 
 from pecia_operator.cluster import Cluster
-from pecia_operator.desired.checkpoint import claim_key, weights_key
+from pecia_operator.desired.checkpoint import claim_key
 from pecia_operator.kinds import CLAIM, CONFIG_MAP, JOB, RECORD
 from pecia_operator.model import Object
 from pecia_operator.names import MODEL_LABEL, weights_name
@@ -41,7 +41,7 @@ async def _prune_weights(cluster: Cluster, seen: Observed, records: list[Object]
         name = claim["metadata"]["name"]
         if name != wanted and name not in mounted:
             await cluster.delete(CLAIM, name)
-    current = weights_name(seen.model.name, weights_key(seen.model))
+    current = seen.job["metadata"]["name"] if seen.job else ""
     for job in seen.jobs:
         if job["metadata"]["name"] != current:
             await cluster.delete(JOB, job["metadata"]["name"])

@@ -42,6 +42,11 @@ class OperatorSettings(BaseModel):
         description="Secrets mounted as folders into every reading pod, for certificates and keys: name to "
         'path, as JSON, such as {"pecia-tls": "/etc/pecia/tls"}.',
     )
+    model_key_secret: str = Field(
+        "",
+        description="Secret with the PEM public key `signing.pub` of whoever may sign models: weights that "
+        "it has not signed are refused before any pod is touched. Empty = no signature is asked for.",
+    )
     probe_port: int = Field(
         GRPC_PORT,
         ge=1,

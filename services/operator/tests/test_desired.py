@@ -22,7 +22,11 @@ from pecia_operator.testing.scene import EXAMPLES
 from pecia_operator.weights.failures import WeightsFailure
 
 _SETTINGS = OperatorSettings(
-    fleet="north", ocr_env="pecia-ocr-env", ocr_secrets={"pecia-tls": "/etc/pecia/tls"}, probe_port=50052
+    fleet="north",
+    ocr_env="pecia-ocr-env",
+    ocr_secrets={"pecia-tls": "/etc/pecia/tls"},
+    model_key_secret="pecia-model-key",
+    probe_port=50052,
 )
 
 
@@ -223,3 +227,22 @@ def test_an_autoscaler_decides_alone() -> None:
     assert queue["authenticationRef"] == {"name": "pecia-jobs-database"}
     assert 'pod=~"ocrmodel-m-.*"' in in_flight["metadata"]["query"]
     assert scaled["spec"]["minReplicaCount"] == 0
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_whoever_reads_weights_first_has_the_signers_key(path: Path) -> None:
+    """The Job, and the container that fetches for a pod; another key is another look at the weights."""
+    of = example(path.stem)
+    containers = [one for pod in pods(of) for one in (*pod.get("initContainers", ()), *pod["containers"])]
+    for container in (one for one in containers if one["name"] == "weights"):
+        env = {one["name"]: one.get("value") for one in container["env"]}
+        (mount,) = [one for one in container["volumeMounts"] if one["name"] == "model-key"]
+        assert env["PECIA_WEIGHTS__SIGNING_KEY_FILE"] == f"{mount['mountPath']}/signing.pub"
+        assert mount["readOnly"] is True
+    if of.spec.weights:
+        job = weights_job(of, of.spec.weights, _SETTINGS)
+        (key,) = [one for one in job["spec"]["template"]["spec"]["volumes"] if one["name"] == "model-key"]
+        assert key["secret"]["secretName"] == "pecia-model-key"
+        unsigned = weights_job(of, of.spec.weights, OperatorSettings())
+        assert unsigned["metadata"]["name"] != job["metadata"]["name"]
+        assert "model-key" not in str(unsigned)

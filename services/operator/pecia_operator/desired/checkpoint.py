@@ -13,13 +13,15 @@ VOLUME = "weights"
 CONTAINER = "weights"
 _MANIFEST_VOLUME = "manifest"
 _MANIFEST_FOLDER = "/manifest"
+_KEY_VOLUME, _KEY_FOLDER, _KEY_FILE = "model-key", "/model-key", "signing.pub"
 _KEY_DIGITS = 8
 _RESOURCES = {"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory": "1Gi"}}
 
 
-def weights_key(model: Model) -> str:
-    """Eight digits that name one look at these weights: by whom, and on whose asking."""
-    return _digits([_said(model), model.spec.service_account_name, model.retry])
+def weights_key(model: Model, settings: OperatorSettings) -> str:
+    """Eight digits that name one look at these weights: by whom, on whose asking, for whose signature."""
+    signer = [settings.model_key_secret] if settings.model_key_secret else []
+    return _digits([_said(model), model.spec.service_account_name, model.retry, *signer])
 
 
 def claim_key(model: Model) -> str:
@@ -41,12 +43,15 @@ def checkpoint_path(weights: Weights) -> str:
     return f"{WEIGHTS_FOLDER}/{mounted.path}".rstrip("/") if mounted else WEIGHTS_FOLDER
 
 
-def weights_volumes(model: Model, weights: Weights) -> list[Object]:
-    """The volume with the checkpoint, and the one with its manifest where that is apart."""
+def weights_volumes(model: Model, weights: Weights, settings: OperatorSettings) -> list[Object]:
+    """The volume with the checkpoint, and those with its manifest and the signer's key, where there are."""
     volumes = [{"name": VOLUME, **_volume_source(model, weights)}]
     if weights.manifest and weights.manifest.config_map:
         source = {"name": weights.manifest.config_map, "items": [{"key": "sha256sums", "path": "sha256sums"}]}
         volumes.append({"name": _MANIFEST_VOLUME, "configMap": source})
+    if settings.model_key_secret:
+        secret = {"secretName": settings.model_key_secret, "items": [{"key": _KEY_FILE, "path": _KEY_FILE}]}
+        volumes.append({"name": _KEY_VOLUME, "secret": secret})
     return volumes
 
 
@@ -77,6 +82,9 @@ def weights_container(weights: Weights, settings: OperatorSettings, *, keep: boo
     if weights.manifest and weights.manifest.config_map:
         env["PECIA_WEIGHTS__MANIFEST_FILE"] = f"{_MANIFEST_FOLDER}/sha256sums"
         mounts.append({"name": _MANIFEST_VOLUME, "mountPath": _MANIFEST_FOLDER, "readOnly": True})
+    if settings.model_key_secret:
+        env["PECIA_WEIGHTS__SIGNING_KEY_FILE"] = f"{_KEY_FOLDER}/{_KEY_FILE}"
+        mounts.append({"name": _KEY_VOLUME, "mountPath": _KEY_FOLDER, "readOnly": True})
     container = {
         "name": CONTAINER,
         "image": settings.weights_image,

@@ -164,9 +164,9 @@ def _volumes(model: Model, settings: OperatorSettings) -> list[Object]:
     shared = {"medium": "Memory", "sizeLimit": spec.resources.shared_memory}
     volumes: list[Object] = [{"name": "tmp", "emptyDir": {}}, {"name": "shm", "emptyDir": shared}]
     if spec.weights:
-        own, *manifest = weights_volumes(model, spec.weights)
+        own, *beside = weights_volumes(model, spec.weights, settings)
         fetching = spec.weights.fetched and not spec.weights.cache
-        volumes += [own, *(manifest if fetching else [])]
+        volumes += [own, *(beside if fetching else [])]
     volumes += [{"name": f"secret-{name}", "secret": {"secretName": name}} for name in settings.ocr_secrets]
     return volumes
 

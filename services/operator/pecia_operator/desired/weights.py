@@ -23,7 +23,7 @@ _LONGEST_S = 7200
 def weights_job(model: Model, weights: Weights, settings: OperatorSettings) -> Object:
     """Reads every file and compares it with the manifest; into the cache where there is one, else nowhere."""
     keep = weights.cache is not None
-    about = metadata(model, weights_name(model.name, weights_key(model)), WEIGHTS)
+    about = metadata(model, weights_name(model.name, weights_key(model, settings)), WEIGHTS)
     rule = {
         "action": "FailJob",
         "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": sorted(FINAL_STATUSES)},
@@ -42,7 +42,7 @@ def weights_job(model: Model, weights: Weights, settings: OperatorSettings) -> O
                     **pod_basics(model.spec, settings),
                     "restartPolicy": "Never",
                     "containers": [weights_container(weights, settings, keep=keep)],
-                    "volumes": weights_volumes(model, weights),
+                    "volumes": weights_volumes(model, weights, settings),
                 },
             },
         },

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pecia_operator.weights.failures import WeightsChecksumMismatch, WeightsInterrupted
-from pecia_operator.weights.manifest import NAME, Entry, Manifest, read_manifest
+from pecia_operator.weights.inventory import Entry, inventory
 from pecia_operator.weights.settings import WeightsSettings
 from pecia_operator.weights.source import Source
 
@@ -22,10 +22,10 @@ _READ = 4 << 20
 
 
 async def fetch(settings: WeightsSettings) -> int:
-    """Compare every file with the manifest, and keep them in `settings.folder` if there is one.
+    """Compare every file with what it has to be, and keep them in `settings.folder` if there is one.
 
-    The manifest is written last: a folder with one is complete. Files that are there and right are not asked
-    for again, and of one that is half there only the rest.
+    The manifest, or the signature, is written last: a folder with one is complete. Files that are there and
+    right are not asked for again, and of one that is half there only the rest.
 
     Returns:
         Bytes that came over the line.
@@ -34,7 +34,7 @@ async def fetch(settings: WeightsSettings) -> int:
         WeightsFailure: a subclass says how it failed.
     """
     source = Source(settings)
-    manifest = await _manifest(settings, source)
+    wanted = await inventory(settings, source)
     turn = asyncio.Semaphore(settings.files_at_once)
 
     async def in_turn(entry: Entry) -> int:
@@ -44,22 +44,14 @@ async def fetch(settings: WeightsSettings) -> int:
     came = 0
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(in_turn(entry)) for entry in manifest.entries]
+            tasks = [group.create_task(in_turn(entry)) for entry in wanted.entries]
         came = sum(task.result() for task in tasks)
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None  # one reason is enough, and the others were cancelled
     if settings.folder:
         with _disk():
-            await asyncio.to_thread(_write_whole, settings.folder / NAME, manifest.text)
+            await asyncio.to_thread(_write_whole, settings.folder / wanted.seal, wanted.text)
     return came
-
-
-async def _manifest(settings: WeightsSettings, source: Source) -> Manifest:
-    if settings.manifest_file:
-        text = await asyncio.to_thread(settings.manifest_file.read_bytes)
-    else:
-        text = await source.whole(NAME)
-    return read_manifest(text, settings.manifest_sha256)
 
 
 async def _patiently(settings: WeightsSettings, source: Source, entry: Entry) -> int:
@@ -150,8 +142,8 @@ def _digest(path: Path) -> "_Hash":
 def _compare(entry: Entry, digest: "_Hash") -> None:
     if digest.hexdigest() != entry.sha256:
         raise WeightsChecksumMismatch(
-            f"{entry.name} has the sha256 {digest.hexdigest()}, and the manifest says {entry.sha256}. It was "
-            "changed or damaged: upload it again, or make the manifest of what you want to run."
+            f"{entry.name} has the sha256 {digest.hexdigest()}, and has to have {entry.sha256}. It was "
+            "changed or damaged: upload it again, or make the manifest, or the signature, of what is to run."
         )
 
 

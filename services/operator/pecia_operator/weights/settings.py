@@ -27,6 +27,11 @@ class WeightsSettings(BaseModel):
     manifest_sha256: str = Field(
         "", description="What the manifest itself has to be; empty = it is believed."
     )
+    signing_key_file: NamedPath | None = Field(
+        None,
+        description="PEM public key (EC) of whoever may sign models: the source then needs a `model.sig` of "
+        "OpenSSF Model Signing by that key. Empty = the manifest is believed.",
+    )
     files_at_once: int = Field(4, ge=1, description="Files read side by side. Four fill most lines.")
     attempts: int = Field(
         5,

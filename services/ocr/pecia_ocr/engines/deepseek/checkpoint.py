@@ -4,9 +4,8 @@ import hashlib
 from pathlib import Path
 
 from pecia_core.errors import Unavailable
+from pecia_models.listing import MANIFEST
 from safetensors import SafetensorError, safe_open
-
-from pecia_ocr.models.folder import MANIFEST
 
 # Of each large file this many pieces name it: fine-tuned weights differ all over.
 _PIECES = 64

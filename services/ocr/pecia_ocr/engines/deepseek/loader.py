@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from pecia_core.errors import Unavailable
+from pecia_models.checking import check
 from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 from transformers.utils.import_utils import is_flash_attn_2_available
@@ -17,7 +18,6 @@ from transformers.utils.import_utils import is_flash_attn_2_available
 from pecia_ocr.engines.deepseek import checkpoint
 from pecia_ocr.engines.deepseek.profiles import IMAGE_MARK, ModelProfile, detect
 from pecia_ocr.engines.deepseek.translation import model_class, native
-from pecia_ocr.models.checking import check
 
 log = logging.getLogger(__name__)
 

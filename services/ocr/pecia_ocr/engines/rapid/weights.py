@@ -6,8 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pecia_core.errors import Unavailable
-
-from pecia_ocr.models.folder import digest_of
+from pecia_models.folder import digest_of
 
 _DETECTION = "PP-OCRv6_det_small.onnx"
 _RECOGNITION = "PP-OCRv6_rec_small.onnx"

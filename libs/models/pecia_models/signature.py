@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pecia_core.errors import Unavailable
 
-from pecia_ocr.models.folder import SIGNATURE, Digests, digest_of, is_inside, names
+from pecia_models.folder import SIGNATURE, Digests, digest_of, names
+from pecia_models.listing import is_inside
 
 _BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _PAYLOAD = "application/vnd.in-toto+json"
@@ -23,7 +24,8 @@ _STATEMENT = "https://in-toto.io/Statement/v1"
 _PREDICATE = "https://model_signing/signature/v1.0"
 _METHOD: dict[str, object] = {"method": "files", "hash_type": "sha256", "allow_symlinks": False}
 _NOT_SIGNED = [SIGNATURE, ".git", ".gitattributes", ".github", ".gitignore"]
-_LARGEST = 16 * 1024 * 1024
+# Bytes of a signature: some 100,000 files.
+LARGEST = 16 * 1024 * 1024
 # What becomes of JSON that is not what it should be; nested deep enough, it is a RecursionError.
 _NONSENSE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 _HASHES: dict[int, hashes.HashAlgorithm] = {
@@ -31,7 +33,7 @@ _HASHES: dict[int, hashes.HashAlgorithm] = {
     384: hashes.SHA384(),
     521: hashes.SHA512(),
 }
-_ADVICE = "Fetch the model again, or have it signed: python -m pecia_ocr.models sign."
+_ADVICE = "Fetch the model again, or have it signed: python -m pecia_models sign."
 
 
 def signed(folder: Path, public_key: str) -> dict[str, str]:
@@ -47,16 +49,27 @@ def signed(folder: Path, public_key: str) -> dict[str, str]:
     path = folder / SIGNATURE
     if not path.is_file():
         raise Unavailable(f"The model is not signed, and a key is pinned: there is no {SIGNATURE}. {_ADVICE}")
-    if path.stat().st_size > _LARGEST:
-        raise Unavailable(f"{SIGNATURE} is too large for one. {_ADVICE}")
+    if path.stat().st_size > LARGEST:
+        raise too_large()
+    return signed_by(path.read_bytes(), public_key)
+
+
+def signed_by(signature: bytes, public_key: str) -> dict[str, str]:
+    """What a signature lists, wherever its files are.
+
+    Raises:
+        Unavailable: it is none of this key, or cannot be understood.
+    """
+    if len(signature) > LARGEST:
+        raise too_large()
     key = _public(public_key)
     try:
-        envelope = json.loads(path.read_bytes())["dsseEnvelope"]
+        envelope = json.loads(signature)["dsseEnvelope"]
         kind, payload = str(envelope["payloadType"]), base64.b64decode(envelope["payload"], validate=True)
         signatures = [base64.b64decode(one["sig"], validate=True) for one in envelope["signatures"]]
     except _NONSENSE as error:
         raise _unknown() from error
-    if not any(_is_of(key, signature, kind, payload) for signature in signatures):
+    if not any(_is_of(key, one, kind, payload) for one in signatures):
         raise Unavailable(f"{SIGNATURE} is not signed with the key that is pinned here. {_ADVICE}")
     try:
         return _listed(kind, json.loads(payload))
@@ -152,6 +165,11 @@ def _root(digests: Any) -> str:  # noqa: ANN401 - any iterable of hexadecimal di
 def _hint(key: ec.EllipticCurvePublicKey) -> str:
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return hashlib.sha256(key.public_bytes(serialization.Encoding.PEM, form)).hexdigest()
+
+
+def too_large() -> Unavailable:
+    """For whoever finds that out before it is here."""
+    return Unavailable(f"{SIGNATURE} is too large for one. {_ADVICE}")
 
 
 def _unknown() -> Unavailable:

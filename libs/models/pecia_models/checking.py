@@ -6,8 +6,9 @@ from pathlib import Path
 
 from pecia_core.errors import Unavailable
 
-from pecia_ocr.models.folder import MANIFEST, SIGNATURE, compare, listed, names
-from pecia_ocr.models.signature import signed
+from pecia_models.folder import SIGNATURE, compare, names
+from pecia_models.listing import MANIFEST, listed
+from pecia_models.signature import signed
 
 # What a model is made of; texts about it need no listing.
 _PARTS = (".safetensors", ".json", ".model", ".onnx", ".jinja", ".tiktoken")
@@ -38,7 +39,7 @@ def check(folder: Path, progress: Callable[[float], None], public_key: str = "")
         return Trust.SIGNED
     if MANIFEST in found:
         parts = [name for name in found if name.endswith(_PARTS)]
-        _judge(folder, parts, listed(folder), MANIFEST, progress)
+        _judge(folder, parts, listed((folder / MANIFEST).read_bytes()), MANIFEST, progress)
         return Trust.LISTED
     return Trust.UNKNOWN
 

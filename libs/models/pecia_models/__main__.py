@@ -1,4 +1,4 @@
-"""`python -m pecia_ocr.models sign|verify FOLDER --key KEY.pem`: make and check the signature of a model."""
+"""`python -m pecia_models sign|verify FOLDER --key KEY.pem`: make and check the signature of a model."""
 
 import argparse
 import getpass
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from pecia_core.errors import Unavailable
 
-from pecia_ocr.models.checking import check
-from pecia_ocr.models.signature import sign
+from pecia_models.checking import check
+from pecia_models.signature import sign
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m pecia_ocr.models", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pecia_models", description=__doc__)
     parser.add_argument("what", choices=("sign", "verify"))
     parser.add_argument("folder", type=Path, help="with the model's files")
     parser.add_argument(

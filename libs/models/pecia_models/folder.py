@@ -1,12 +1,11 @@
 """The files of a model, and whether they are the ones somebody listed."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pecia_core.errors import Unavailable
 
-MANIFEST = "sha256sums"
 SIGNATURE = "model.sig"
 # What runs code when it is read. Weights in them say the same in safetensors, which cannot.
 _PICKLED = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".keras"})
@@ -27,35 +26,21 @@ def names(folder: Path) -> list[str]:
         for path in folder.rglob("*")
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
-    if pickled := [name for name in found if Path(name).suffix.lower() in _PICKLED]:
+    refuse_code(found)
+    return [name for name in found if name != SIGNATURE]
+
+
+def refuse_code(names: Iterable[str]) -> None:
+    """Nothing, but where one of these files could run code.
+
+    Raises:
+        Unavailable: the message names it.
+    """
+    if pickled := [name for name in names if Path(name).suffix.lower() in _PICKLED]:
         raise Unavailable(
             f"{', '.join(pickled)} can run code when read: only *.safetensors are loaded. Remove what the "
             "model has twice, or convert it where nothing is to be lost."
         )
-    return [name for name in found if name != SIGNATURE]
-
-
-def listed(folder: Path) -> dict[str, str]:
-    """What `sha256sums` in the folder says, in lines as `sha256sum` writes them.
-
-    Raises:
-        Unavailable: a line names nothing in the folder.
-    """
-    said = {}
-    for line in (folder / MANIFEST).read_text(encoding="utf-8").splitlines():
-        digest, _, name = line.strip().partition(" ")
-        name = name.lstrip(" *").removeprefix("./")
-        if not digest:
-            continue
-        if not is_inside(name):
-            raise Unavailable(f"{MANIFEST} has a line that names no file of the model: {line.strip()!r}.")
-        said[name] = digest.lower()
-    return said
-
-
-def is_inside(name: str) -> bool:
-    """Whether it names a file of a folder, not one elsewhere."""
-    return bool(name) and not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
 def compare(folder: Path, digests: Digests, source: str, progress: Callable[[float], None]) -> None:
