@@ -245,7 +245,7 @@ def _bodies(operation: Json) -> Iterator[str]:
         for kind, content in response.get("content", {}).items() if status == "200" else ():
             if kind != "text/event-stream":
                 yield f"- gives `{kind}`: {_type(content.get('schema', {}))}"
-    refusals = ", ".join(status for status in operation["responses"] if status != "200")
+    refusals = ", ".join(status for status in operation["responses"] if status >= "400")
     yield f"- refuses with {refusals}\n"
 
 

@@ -100,7 +100,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A finished answer. `ocr` is the gateway's own extension as it came, but for pictures; `timings` are in milliseconds."""
+    """A finished answer. `ocr` is the gateway's extension but for pictures; `timings` are in milliseconds."""
 
     text: str
     ocr: Json = field(default_factory=dict)
