@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pecia_core.vocabulary import EngineName
 
+from pecia_ocr.cores import usable_cores
 from pecia_ocr.decoding import DecodeLimits
 from pecia_ocr.scheduling.lane import Lane
 from pecia_ocr.scheduling.process import EngineSpec
-from pecia_ocr.cores import usable_cores
 from pecia_ocr.settings import Settings, gpu_environment, worker_environment
 
 

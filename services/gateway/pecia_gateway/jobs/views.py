@@ -114,7 +114,9 @@ def metadata_view(standing: Standing) -> JobMetadata:
 
 
 def _review_view(review: Review | None) -> JobReview | None:
-    return review and JobReview(
+    if review is None:
+        return None
+    return JobReview(
         status=review.status,
         score=review.score,
         notes=review.notes,
