@@ -17,6 +17,7 @@ FUZZERS = {
     "grammar": ["services/ocr/tests/test_deepseek_grammar_fuzz.py"],
     "markup": ["services/ui/tests/test_markup.py", "libs/core/tests/test_inert.py", "-k", "pieced"],
     "jobs": ["libs/jobs/tests/test_jobs_machine.py", "tests/test_fuzz.py"],
+    "job-api": ["services/gateway/tests/test_jobs_api_machine.py"],
 }
 
 

@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from pecia_ocr.cores import usable_cores
 
 from benchmarks.hostile import documents, pictures, spoiling
 from benchmarks.hostile.__main__ import MOST_GROWTH_MB, known, spoiled
@@ -16,7 +17,7 @@ CASES = 2_000
 @pytest.mark.timeout(1200)  # a minute on a machine that does nothing else
 async def test_no_file_breaks_more_than_the_process_it_has_for_itself() -> None:
     """Bombs, lies, cut and spoiled files: read or refused, and nothing is left of them. The seed is above."""
-    kitchen = Kitchen()
+    kitchen = Kitchen(usable_cores())
     try:
         await kitchen.check()
         before = kitchen.resident_mb()

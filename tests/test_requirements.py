@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def complaints(text: str) -> list[str]:
     return wrong
 
 
+@cache
 def names_of_tests(path: str) -> set[str]:
     """Names of the tests in a file, without running it; none where there is no such file."""
     file = ROOT / path

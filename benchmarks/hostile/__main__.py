@@ -9,10 +9,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from pecia_ocr.cores import usable_cores
+
 from benchmarks.hostile import documents, pictures, spoiling
 from benchmarks.hostile.feeding import Case, Found, Kitchen
 
-BATCH = 500
+# Cases between two looks at what is left over, which open every honest file once.
+BATCH = 2_000
 # MB that this process may grow over all cases: what is read is let go.
 MOST_GROWTH_MB = 200
 
@@ -42,13 +45,14 @@ def remember(state: Path, end: int, found: Found) -> None:
     state.write_text(json.dumps({"next": end, "outcomes": found.outcomes, "faults": found.faults}))
 
 
-async def run(seed: str, cases: int, state: Path) -> int:
+async def run(seed: str, cases: int, at_once: int, state: Path) -> int:
     """Feed them, say how it goes, remember how far it is; gives the number of faults."""
     done = remembered(state)
-    kitchen = Kitchen()
+    kitchen = Kitchen(at_once)
     kitchen.found.outcomes.update(done["outcomes"])
     kitchen.found.faults += done["faults"]
-    print(f"seed {seed}, from case {done['next']:,}; {state} remembers how far it is", flush=True)
+    print(f"seed {seed}, from case {done['next']:,}, {at_once} at once", flush=True)
+    print(f"{state} remembers how far it is", flush=True)
     try:
         if not done["next"]:
             await kitchen.feed(known())
@@ -62,8 +66,9 @@ async def run(seed: str, cases: int, state: Path) -> int:
             assert grown < MOST_GROWTH_MB, f"grew by {grown} MB"
             remember(state, end, kitchen.found)
             pace = (end - first) / (time.monotonic() - began)
-            faults = len(kitchen.found.faults)
-            print(f"{end:>9,} cases, {pace:.0f} a second, {faults} faults, {grown:+} MB", flush=True)
+            faults, left = len(kitchen.found.faults), (cases - end) / pace / 60
+            said = f"{pace:.0f} a second, {faults} faults, {grown:+} MB, {left:.0f} minutes to go"
+            print(f"{end:>9,} cases, {said}", flush=True)
     finally:
         await kitchen.close()
     print(json.dumps(kitchen.found.outcomes, indent=1, sort_keys=True), *kitchen.found.faults, sep="\n")
@@ -75,10 +80,17 @@ def main() -> None:
     parser = argparse.ArgumentParser("make fuzz-files", description=__doc__)
     parser.add_argument("--cases", type=int, default=100_000, help="spoiled files, beside the known ones")
     parser.add_argument("--seed", default="20261121", help="any word; the same one makes the same files")
+    parser.add_argument(
+        "--at-once",
+        type=int,
+        default=usable_cores(),
+        help="files opened side by side; more than there are cores only take longer than they may",
+    )
     options = parser.parse_args()
     folder = Path("build/fuzz")
     folder.mkdir(parents=True, exist_ok=True)
-    raise SystemExit(bool(asyncio.run(run(options.seed, options.cases, folder / f"{options.seed}.json"))))
+    state = folder / f"{options.seed}.json"
+    raise SystemExit(bool(asyncio.run(run(options.seed, options.cases, options.at_once, state))))
 
 
 if __name__ == "__main__":

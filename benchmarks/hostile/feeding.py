@@ -4,7 +4,7 @@ import asyncio
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,25 +40,23 @@ class Found:
 
 
 class Kitchen:
-    """A renderer and a decoder, fed side by side, and looked after."""
+    """Renderers and decoders, one of each for every file that is opened at once, and looked after."""
 
-    def __init__(self) -> None:
-        self._renderer = PdfRenderer(1, _DRAWING)
-        self._decoder = Decoder(_DECODING)
+    def __init__(self, at_once: int = 1) -> None:
+        self._at_once = at_once
+        self._renderer = PdfRenderer(at_once, _DRAWING)
+        self._decoders = [Decoder(_DECODING) for _ in range(at_once)]
+        self._free = list(self._decoders)
         self._files = _left()
         self._others = set(_children())
         self.found = Found()
 
     async def feed(self, cases: Iterable[Case]) -> None:
-        """All of them; pictures and PDFs go side by side."""
-        listed = list(cases)
-        is_pdf = [b"%PDF-" in data[:1024] for _, data in listed]
-        await asyncio.gather(
-            self._line(case for case, pdf in zip(listed, is_pdf, strict=True) if pdf),
-            self._line(case for case, pdf in zip(listed, is_pdf, strict=True) if not pdf),
-        )
+        """All of them, a few at once: whoever is done takes the next, whatever it is."""
+        coming = iter(cases)
+        await asyncio.gather(*(self._line(coming) for _ in range(self._at_once)))
 
-    async def _line(self, cases: Iterable[Case]) -> None:
+    async def _line(self, cases: Iterator[Case]) -> None:
         for name, data in cases:
             try:
                 self.found.outcomes[await self._opened(data)] += 1
@@ -78,8 +76,12 @@ class Kitchen:
                     await document.text(index, _DPI)
             return "drawn"
         pages = tiff.pages(data, _PAGES) if kind == TIFF else [data]
-        for page in pages[:_PAGES]:
-            await asyncio.to_thread(self._decoder.decode, page, CancelToken())
+        decoder = self._free.pop()
+        try:
+            for page in pages[:_PAGES]:
+                await asyncio.to_thread(decoder.decode, page, CancelToken())
+        finally:
+            self._free.append(decoder)
         return "decoded"
 
     async def check(self) -> None:
@@ -90,20 +92,22 @@ class Kitchen:
         """
         for name, data in (*pictures.seeds().items(), *documents.seeds().items()):
             assert await self._opened(data) in ("drawn", "decoded"), f"{name} is not read any more"
-        # A process that waits for PDFs and one that waits for pictures; a document's ends when it is closed.
+        # Those that wait for PDFs and those that wait for pictures; a document's ends when it is closed.
+        most = 2 * self._at_once
         living = set(_children()) - self._others
         for _ in range(100):
-            if len(living) <= 2:
+            if len(living) <= most:
                 break
             await asyncio.sleep(0.05)
             living = set(_children()) - self._others
-        assert len(living) <= 2, f"processes are left: {living}"
+        assert len(living) <= most, f"processes are left: {living}"
         assert _left() <= self._files, f"files are left: {_left() - self._files}"
 
     async def close(self) -> None:
         """End both."""
         await self._renderer.close()
-        self._decoder.close()
+        for decoder in self._decoders:
+            decoder.close()
 
     @staticmethod
     def resident_mb() -> int:

@@ -83,7 +83,7 @@ def test_only_the_operator_has_a_token(scenario: str) -> None:
 
 @pytest.mark.parametrize("scenario", ALL)
 def test_tmp_is_all_that_can_be_written(scenario: str) -> None:
-    """Bounded folders in memory or on a disk, the volumes of jobs and audit; secrets are read-only."""
+    """Bounded folders in memory or on disk, the volumes of jobs and audit; secrets are read-only."""
     for pod in rendered(scenario).pods():
         volumes = {volume["name"]: volume for volume in pod.spec["volumes"]}
         for container in pod.containers:

@@ -249,3 +249,9 @@ async def worker(jobs: Running, with_jobs: dict[str, Any]) -> AsyncIterator[Tiny
     database = Database(with_jobs["database"]["url"])
     yield TinyWorker(database, open_blobs(BlobSettings(**with_jobs["blobs"])))
     await database.close()
+
+
+@pytest.fixture
+def new_worker() -> type[TinyWorker]:
+    """Make one on a database and blobs of one's own."""
+    return TinyWorker

@@ -19,7 +19,7 @@ from pecia_wall import Limits, Narrower, Wall, die_with
 from pecia_wall.calls import DRAWING, FORKING, FORKING_DRAWERS
 from pecia_wall.wall import reading
 
-from pecia_core.pdf import drawing, frames
+from pecia_core.pdf import drawing, frames, glyphs
 from pecia_core.pdf.opened import CannotRead, Opened
 
 # Where PDFium looks for fonts that a document does not bring along. Nothing else can be opened.
@@ -43,6 +43,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     requests = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     drawing.prepare()
+    glyphs.prepare()
     narrower = Narrower(DRAWING)
     bearing = WALL.enter(required=sys.argv[4] == "required")
     Limits(memory_bytes, processes=True).apply()

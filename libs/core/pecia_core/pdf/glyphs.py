@@ -22,6 +22,8 @@ _FACES = (
 _HEIGHT, _WIDTH = 16, 24
 # Grey levels of the faintest part of a stroke that counts for its extent.
 _FAINT = 64
+_LEVELS = range(256)
+_STROKES = [255 * (level >= _FAINT) for level in _LEVELS]
 # Points of the signs on the sheet they are learnt from, and of the square each stands in.
 _SIZE, _SQUARE = 30, 48
 _MOST = 10_000
@@ -29,7 +31,7 @@ _MOST = 10_000
 
 def signature(picture: Image.Image) -> int | None:
     """The sign in this grey picture, light on black, as bits; None where there is none."""
-    extent = picture.point(lambda level: 255 * (level >= _FAINT)).getbbox()
+    extent = picture.point(_STROKES).getbbox()
     if extent is None:
         return None
     sign = picture.crop(extent)
@@ -39,8 +41,18 @@ def signature(picture: Image.Image) -> int | None:
     canvas.paste(sign, ((_WIDTH - width) // 2, 0))
     _, brightest = sign.getextrema()
     assert isinstance(brightest, int | float)  # noqa: S101  a grey picture has one band
-    middle = brightest / 2
-    return int.from_bytes(canvas.point(lambda level: 255 * (level > middle), "1").tobytes())
+    return int.from_bytes(canvas.point(_brighter_than(brightest / 2), "1").tobytes())
+
+
+@cache
+def _brighter_than(middle: float) -> list[int]:
+    """Black or white for each grey level. A table: a function would be asked 256 times a sign."""
+    return [255 * (level > middle) for level in _LEVELS]
+
+
+def prepare() -> None:
+    """Learn the looks of all signs now, for all processes that are forked from this one."""
+    _looks()
 
 
 @lru_cache(maxsize=20_000)
