@@ -135,10 +135,7 @@ _SENTENCES = {
         "Sign its body as the page on reviews says.",
     ),
     "permission_denied": ("The key may not do this.", "Ask whoever runs the service."),
-    "not_found": (
-        "There is nothing at this address.",
-        "See the addresses above.",
-    ),
+    "not_found": ("There is nothing at this address.", "See the addresses above."),
     "model_not_found": (
         "No engine answers to this name.",
         "Choose one the message lists, or `auto`.",
@@ -152,8 +149,8 @@ _SENTENCES = {
         "See its `status`; wait, or read it again.",
     ),
     "job_page_not_drawable": (
-        "The page of a document is broken, takes too long to draw, or is too large to be shown.",
-        "Look at its text; the document's own program may show it.",
+        "A page is broken, takes too long to draw, or is too large to be shown.",
+        "Look at its text.",
     ),
     "document_gone": ("A document was deleted, or its password is forgotten.", "Make a new job of it."),
     "job_finished": (

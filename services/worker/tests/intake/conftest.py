@@ -276,9 +276,8 @@ async def office(
             limits = Limits(**(ROOM | more.get("within", {})))
             shop = Shop(world.database, Store(world.database), world.blobs, renderer, limits, reviews)
             counted = IntakeMetrics(CollectorRegistry())
-            built = Office(
-                build_intake(asked, shop, counted), Outbox(world.database, lease_s=5.0), reviews, counted
-            )
+            outbox = Outbox(world.database, lease_s=5.0)
+            built = Office(build_intake(asked, shop, counted), outbox, reviews, counted)
             stack.push_async_callback(built.close)
             return built
 
