@@ -128,6 +128,15 @@ def test_an_l4_is_asked_for_and_its_taint_borne() -> None:
     assert "tolerations" not in rendered("l4").pod("ocr-cpu").spec
 
 
+@pytest.mark.parametrize("wished", [True, False])
+def test_an_engine_that_is_lost_ends_its_pod(wished: bool) -> None:
+    """With its reason as the pod's message, unless somebody would rather look at the process."""
+    engine = {"name": "cpu"} if wished else {"name": "cpu", "exitWhenBroken": False}
+    container = rendered(ocr={"engines": [engine]}).pod("ocr-cpu").containers[0]
+    assert {"name": "PECIA_ENGINES__EXIT_WHEN_BROKEN", "value": str(wished).lower()} in container["env"]
+    assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
+
+
 def probes(rendering: Rendering, component: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Startup, liveness and readiness of a component's first container."""
     container = rendering.pod(component).containers[0]

@@ -61,6 +61,7 @@ securityContext:
 name: {{ index . 1 }}
 image: {{ include "pecia.image" (list $root $image.repository $image.tag $image.digest) }}
 imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+terminationMessagePolicy: FallbackToLogsOnError
 {{ include "pecia.walls" . }}
 {{- end -}}
 

@@ -22,8 +22,8 @@ from pecia_ocr.scheduling.process import PageInput
 
 log = logging.getLogger(__name__)
 
-# Seconds. A glance takes a fifth of one; behind other pages, a page had better be read as it lies.
-_GLANCE_S = 5.0
+# Seconds. Behind so many other pages, a page had better be read as it lies, or by one engine.
+_GLANCE_S, _READING_S = 5.0, 60.0
 # What is read the same way by whoever reads it; other tasks talk about the page.
 _COMPARABLE = frozenset({TaskType.FREE_OCR, TaskType.MARKDOWN, TaskType.LINES})
 
@@ -69,13 +69,13 @@ class Witness:
 
     async def _seen(self, page: PageInput, second: Lane) -> Recognition | None:
         """What the CPU engine makes of the page: its lines, or only which way up they stand."""
-        if self._compares(page.options):
-            return await _asked(second, replace(page, options=_LINES))
-        if not self._settings.turn_pages:
+        compares = self._compares(page.options)
+        if not compares and not self._settings.turn_pages:
             return None
+        options = replace(_LINES, languages=page.options.languages)
         try:
-            async with asyncio.timeout(_GLANCE_S):
-                return await _asked(second, replace(page, options=_LINES, glance=True))
+            async with asyncio.timeout(_READING_S if compares else _GLANCE_S):
+                return await _asked(second, replace(page, options=options, glance=not compares))
         except TimeoutError:
             log.info("The CPU engine is too busy to look at a page first")
             return None
