@@ -14,7 +14,9 @@ import grpc
 import httpx
 import psutil
 import pytest
+import trustme
 from pecia.ocr.v1 import ocr_pb2, ocr_pb2_grpc
+from pecia_standalone.pinned import only
 
 pytestmark = pytest.mark.engine
 
@@ -107,16 +109,27 @@ def test_kill_9_of_the_supervisor_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(_START_S + 180)
 def test_one_flag_makes_calls_between_services_secure(tmp_path: Path) -> None:
-    """The sample and a job are read over mutual TLS with signed calls; nobody else gets a word in."""
-    with _up(tmp_path, "--no-ui", "--secure") as up:
+    """The sample and a job are read over mutual TLS with signed calls; nobody else gets a word in.
+
+    The gateway speaks HTTPS, with a certificate for the name by which others call it.
+    """
+    own = trustme.CA().issue_cert("ocr.example.test")
+    own.cert_chain_pems[0].write_to_path(tmp_path / "cert")
+    own.private_key_pem.write_to_path(tmp_path / "key")
+    https = {"PECIA_HTTP__CERT_FILE": str(tmp_path / "cert"), "PECIA_HTTP__KEY_FILE": str(tmp_path / "key")}
+    with (
+        _up(tmp_path, "--no-ui", "--secure", **https) as up,
+        httpx.Client(verify=only(tmp_path / "cert") or False, timeout=30) as http,
+    ):
         up.read_until("Ctrl-C stops everything.")
         assert "Self-check passed" in up.said
-        api = f"http://127.0.0.1:{up.http}"
+        assert f"API   https://127.0.0.1:{up.http}" in up.said
+        api = f"https://127.0.0.1:{up.http}"
         document = Path(__file__).parents[1] / "examples" / "sample-report.pdf"
         files = {"file": ("report.pdf", document.read_bytes(), "application/pdf")}
-        job = httpx.post(f"{api}/v1/jobs", files=files, timeout=30).json()["job_id"]
+        job = http.post(f"{api}/v1/jobs", files=files).json()["job_id"]
         end = time.monotonic() + 120
-        while (status := httpx.get(f"{api}/v1/jobs/{job}", timeout=30).json()["status"]) != "completed":
+        while (status := http.get(f"{api}/v1/jobs/{job}").json()["status"]) != "completed":
             assert status in {"queued", "processing"}
             assert time.monotonic() < end
             time.sleep(0.2)

@@ -1,6 +1,7 @@
 """HTTP to the gateway: one pool of connections, what is tried again and when, and errors as types."""
 
 import json
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -45,13 +46,21 @@ class Connection:
     """Where to call and as whom. Every failure is a PeciaError."""
 
     def __init__(
-        self, base_url: str, headers: Mapping[str, str], *, timeout_s: float, retries: Retries
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        timeout_s: float,
+        retries: Retries,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Open a pool; nothing is sent yet. `base_url` may end in /v1; `timeout_s` is for an answer."""
         self.base_url = base_url.rstrip("/").removesuffix("/v1")
         self.retries = retries
         self._timeout = httpx.Timeout(timeout_s, connect=_CONNECT_TIMEOUT_S)
-        self._http = httpx.Client(base_url=self.base_url, headers=headers, timeout=self._timeout)
+        self._http = httpx.Client(
+            base_url=self.base_url, headers=headers, timeout=self._timeout, verify=tls or True
+        )
 
     def close(self) -> None:
         """Close all connections."""

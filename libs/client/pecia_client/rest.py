@@ -1,6 +1,7 @@
 """The gateway's REST API, typed. One connection pool; safe to share between threads."""
 
 import base64
+import ssl
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -31,7 +32,7 @@ class _Draft:
 class RestClient:
     """Every call raises a PeciaError with the gateway's own message, code and request id."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a client is set up with, by name
         self,
         base_url: str = "http://127.0.0.1:8000",
         *,
@@ -39,6 +40,7 @@ class RestClient:
         timeout_s: float = 300.0,
         retries: Retries | None = None,
         cache: bool = True,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Open a pool; nothing is sent yet.
 
@@ -48,9 +50,14 @@ class RestClient:
             timeout_s: seconds to wait for an answer.
             retries: None = twice, where the gateway says that a retry helps.
             cache: False = have every page read, although its result may be kept.
+            tls: whom an https gateway has to be; None = one with a certificate of a well-known authority.
         """
         self._connection = Connection(
-            base_url, _headers(api_key, cache=cache), timeout_s=timeout_s, retries=retries or Retries()
+            base_url,
+            _headers(api_key, cache=cache),
+            timeout_s=timeout_s,
+            retries=retries or Retries(),
+            tls=tls,
         )
         self.base_url = self._connection.base_url
         self.jobs = Jobs(self._connection)

@@ -1,5 +1,6 @@
 """The self-check: a receipt drawn here goes the whole way, and its words must come back."""
 
+import ssl
 from dataclasses import dataclass
 
 from pecia_client.reading import Reading
@@ -24,11 +25,11 @@ class Checked:
     found: float
 
 
-def read_sample(api: str, api_key: str | None) -> Checked:
-    """Read the receipt through the REST gateway; raises SelfCheckFailed."""
+def read_sample(api: str, api_key: str | None, tls: ssl.SSLContext | None = None) -> Checked:
+    """Read the receipt through the REST gateway, whom `tls` trusts; raises SelfCheckFailed."""
     picture, rows = sample_receipt()
     # An engine is what is checked, not what another start has kept in Redis.
-    with RestClient(api, api_key=api_key, timeout_s=_TIMEOUT_S, cache=False) as client:
+    with RestClient(api, api_key=api_key, timeout_s=_TIMEOUT_S, cache=False, tls=tls) as client:
         try:
             reading = client.recognize(picture)
         except PeciaError as error:

@@ -72,6 +72,7 @@ def services(settings: Settings) -> list[Service]:
         flag="--ui-port",
         environment={
             "PECIA_API__BASE": api,
+            **_known_certificate(settings),
             "PECIA_UI__HOST": settings.host,
             "PECIA_UI__PORT": str(settings.ui_port),
         },
@@ -97,6 +98,13 @@ def _ocr(settings: Settings) -> Service:
     )
 
 
+def _known_certificate(settings: Settings) -> dict[str, str]:
+    """The page asks this machine's address, which no certificate names: it knows the very one."""
+    if settings.cert_file is None:
+        return {}
+    return {"PECIA_API__CA_FILE": str(settings.cert_file.absolute()), "PECIA_API__CHECK_NAME": "false"}
+
+
 def _jobs_environment(settings: Settings) -> dict[str, str]:
     """Where jobs live, the same for whoever takes them in and whoever does them."""
     database = settings.database_url or f"sqlite:///{settings.jobs.absolute() / 'jobs.sqlite3'}"
@@ -109,7 +117,8 @@ def _jobs_environment(settings: Settings) -> dict[str, str]:
 
 def api_url(settings: Settings) -> str:
     """Where the gateway answers on this machine."""
-    return _url(settings.host, settings.http_port)
+    plain = _url(settings.host, settings.http_port)
+    return plain.replace("http:", "https:", 1) if settings.cert_file else plain
 
 
 def page_url(settings: Settings) -> str:

@@ -109,6 +109,11 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PECIA_API_KEY", "PECIA_API__KEY"),
         description="Key for the self-check, where PECIA_AUTH__KEYS_FILE turns keys on.",
     )
+    cert_file: NamedPath | None = Field(
+        None,
+        validation_alias=AliasChoices("PECIA_HTTP__CERT_FILE"),
+        description="The gateway's certificate, where it speaks HTTPS; read here to know it again.",
+    )
     keys_file: NamedPath | None = Field(
         None,
         validation_alias=AliasChoices("PECIA_AUTH__KEYS_FILE"),

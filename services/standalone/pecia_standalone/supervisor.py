@@ -15,6 +15,7 @@ import httpx
 from pecia_standalone.child import Child
 from pecia_standalone.logs import LogFile
 from pecia_standalone.papers import authority, keep_renewed
+from pecia_standalone.pinned import only
 from pecia_standalone.ports import check_free
 from pecia_standalone.probes import engines, until_ready
 from pecia_standalone.sample import read_sample
@@ -128,7 +129,8 @@ class Supervisor:
 
     async def _live(self, *, check_only: bool) -> None:
         began = _now()
-        async with httpx.AsyncClient(trust_env=False) as http:
+        trusted = only(self._settings.cert_file) or True
+        async with httpx.AsyncClient(trust_env=False, verify=trusted) as http:
             await self._until_ready(http)
             self._all_ready = True
             listed = await engines(api_url(self._settings), http)
@@ -170,7 +172,8 @@ class Supervisor:
         if self._settings.keys_file and not key:
             self._screen.unchecked()
             return
-        checked = await asyncio.to_thread(read_sample, api_url(self._settings), key)
+        tls = only(self._settings.cert_file)
+        checked = await asyncio.to_thread(read_sample, api_url(self._settings), key, tls)
         self._screen.checked(checked, _now() - began)
 
     async def _keep(self, child: Child) -> None:

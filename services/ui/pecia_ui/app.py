@@ -1,7 +1,5 @@
 """The page. Streamlit runs this file from top to bottom at every click."""
 
-import ssl
-
 import streamlit as st
 
 from pecia_ui.client import Gateway
@@ -26,7 +24,7 @@ def main() -> None:
         key=connection.chosen_key(settings.api_key.get_secret_value()),
         timeout_s=settings.api_timeout_s,
         connect_timeout_s=settings.api_connect_timeout_s,
-        tls=ssl.create_default_context(cafile=settings.api_ca_file) if settings.api_ca_file else None,
+        tls=settings.trust(),
     )
     inventory = connection.inventory(visit, gateway)
     connection.show_address(inventory, gateway)

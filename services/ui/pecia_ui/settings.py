@@ -1,8 +1,10 @@
 """Every knob of the page: unit, default, reason. The only file here that reads the environment."""
 
+import ssl
 from pathlib import Path
+from typing import Self
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -26,6 +28,12 @@ class Settings(BaseSettings):
         None,
         validation_alias=AliasChoices("PECIA_API__CA_FILE"),
         description="PEM authorities of an https gateway instead of the well-known ones.",
+    )
+    api_check_name: bool = Field(
+        default=True,
+        validation_alias=AliasChoices("PECIA_API__CHECK_NAME"),
+        description="The gateway's certificate has to carry the name in PECIA_API__BASE. Off only where "
+        "PECIA_API__CA_FILE holds that very certificate, as with `make up`.",
     )
     api_timeout_s: float = Field(
         300.0,
@@ -79,6 +87,22 @@ class Settings(BaseSettings):
         if value == "":
             raise ValueError("it is set and names no path; name one, or take the variable away")
         return value
+
+    @model_validator(mode="after")
+    def _knows_whom_it_asks(self) -> Self:
+        if not self.api_check_name and self.api_ca_file is None:
+            raise ValueError("PECIA_API__CHECK_NAME=false needs the certificate itself in PECIA_API__CA_FILE")
+        return self
+
+    def trust(self) -> ssl.SSLContext | None:
+        """Whom an https gateway has to be; None = one with a certificate of a well-known authority."""
+        if self.api_ca_file is None:
+            return None
+        context = ssl.create_default_context(cafile=self.api_ca_file)
+        context.check_hostname = self.api_check_name
+        if not self.api_check_name:  # whoever has issued that one need not be known
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        return context
 
     @field_validator("api_base")
     @classmethod
