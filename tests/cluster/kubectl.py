@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -112,7 +112,6 @@ def is_ready(pod: Thing) -> bool:
     return said.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
 
 
-def secret(name: str, **values: str) -> Thing:
-    """A Secret; its keys are written with __ for a dot and _ for a dash."""
-    data = {key.replace("__", ".").replace("_", "-"): value for key, value in values.items()}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
+def secret(name: str, values: Mapping[str, str]) -> Thing:
+    """A Secret."""
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": dict(values)}

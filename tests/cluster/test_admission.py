@@ -67,7 +67,7 @@ def test_an_example_is_taken(cluster: Cluster, definition: None, example: object
             {"engine": "rapid", "scaling": {"minReplicas": 3, "maxReplicas": 2}},
             "must not be above maxReplicas",
         ),
-        ({"engine": "rapid", "replica": 2}, "unknown field"),
+        ({"engine": "rapid", "replica": 2}, "field not declared in schema"),
     ],
 )
 def test_a_mistake_is_refused_at_the_door(

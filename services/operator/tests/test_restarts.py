@@ -1,5 +1,6 @@
 """The operator ended in the middle of everything, trouble with the API server, and two operators at once."""
 
+import json
 import os
 import signal
 import subprocess
@@ -163,6 +164,7 @@ class Program:
     def __init__(self, config: Path) -> None:
         """Not started."""
         self._config = config
+        self.log = config.with_name("log")
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -179,7 +181,8 @@ class Program:
             "PECIA_LEASE__RETRY_S": "0.3",
         }
         command = [sys.executable, "-m", "pecia_operator"]
-        self.process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        with self.log.open("ab") as sink:
+            self.process = subprocess.Popen(command, env=environment, stderr=sink)
 
     def kill(self) -> None:
         """As the kernel does."""
@@ -211,6 +214,23 @@ def test_the_program_killed_and_started_again(cluster: Cluster, program: Program
     assert program.process.wait(30) == 0
     (lease,) = cluster.api.store.all("leases")
     assert lease["spec"]["holderIdentity"] == ""
+
+
+def test_its_log_does_not_tell_of_every_call(cluster: Cluster, program: Program, free_port: int) -> None:
+    """The lease is renewed and the kubelet looks, each every few seconds: neither is worth a line."""
+    program.start(free_port)
+    until(program.healthy)
+    cluster.create("m", image="good:1")
+    cluster.wait("m", "Ready")
+    renewals = sum(call.resource == "leases" for call in cluster.api.calls)
+    until(lambda: sum(call.resource == "leases" for call in cluster.api.calls) > renewals + 4)
+    assert program.process
+    program.process.send_signal(signal.SIGTERM)
+    program.process.wait(30)
+    lines = program.log.read_text().splitlines()
+    loggers = {json.loads(line)["logger"] for line in lines if line.startswith("{")}
+    assert any(name.startswith("pecia_operator") for name in loggers)
+    assert not {name for name in loggers if name.startswith(("http", "aiohttp", "kopf.activities.probe"))}
 
 
 def test_a_cluster_without_the_definition(tmp_path: Path) -> None:

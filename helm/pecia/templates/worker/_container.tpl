@@ -13,7 +13,7 @@ env:
 startupProbe:
   httpGet: {path: /live, port: worker}
   periodSeconds: 5
-  failureThreshold: 12
+  failureThreshold: 60
 livenessProbe:
   httpGet: {path: /live, port: worker}
   periodSeconds: 30

@@ -10,7 +10,15 @@ from pythonjsonlogger.json import JsonFormatter
 from pecia_core.telemetry.requests import request_id
 
 # These tell of every call, with addresses that can hold names and keys; the services log calls themselves.
-_SILENT_BELOW_WARNING = ("httpx", "httpcore", "uvicorn.access")
+_SILENT_BELOW_WARNING = (
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "httpcore2",
+    "uvicorn.access",
+    "aiohttp.access",
+    "kopf.activities.probe",
+)
 _NAMES = {"levelname": "level", "name": "logger", "message": "event"}
 
 
