@@ -154,11 +154,12 @@ async def release(connection: AsyncConnection, tokens: Collection[str], wait_s: 
     fewer = page.c.attempts - 1
     if wait_s is None:
         await give_back(connection, tallies, mine, attempts=fewer)
-    for job_id, page_ids_of_job in mine.items() if wait_s is not None else ():
-        later = update(page).where(page.c.id.in_(page_ids_of_job))
-        due = Now() + wait_s
-        await connection.execute(later.values(state=PageState.WAITING, due=due, attempts=fewer))
-        tallies[job_id].ended += len(page_ids_of_job)
+    else:
+        later = {"state": PageState.WAITING, "due": Now() + wait_s, "attempts": fewer}
+        chosen = page.c.id.in_([page_id for ids in mine.values() for page_id in ids])
+        await connection.execute(update(page).where(chosen).values(later))
+        for job_id, of_job in mine.items():
+            tallies[job_id].ended += len(of_job)
     await counting.written(connection, [tallies[job_id] for job_id in mine])
 
 

@@ -31,6 +31,20 @@ async def test_lapsed_pages_go_to_others(store: Store, leases: Leases, hasty: Le
     assert await leases.held([kept.token]) == {kept.token}
 
 
+async def test_a_page_that_was_put_off_comes_back_in_its_time(store: Store, leases: Leases) -> None:
+    """Nobody has it until then, no attempt is spent, and it stands where it stood in its line."""
+    job, _ = await store.create(sample_job(pages=2))
+    first, second = await leases.claim("w1", 2)
+    await leases.release([first.token], 60.0)
+    await leases.release([second.token], 0.0)
+    await leases.release([first.token], 0.0)  # no longer held: nothing changes
+    assert await leases.claim("w2", 9) == []
+    assert await leases.sweep() == Swept(promoted=1)
+    assert [(lease.number, lease.attempt) for lease in await leases.claim("w2", 9)] == [(2, 1)]
+    (page,) = await store.pages("anna", job.id, numbers=[1])
+    assert (page.state, page.attempts, page.error) == (PageState.WAITING, 0, "")
+
+
 async def test_a_page_that_kills_its_workers_fails_and_the_job_ends(store: Store, hasty: Leases) -> None:
     """The last page of a job may be such a page: the job goes on to its end without it."""
     job, _ = await store.create(sample_job(pages=2))
