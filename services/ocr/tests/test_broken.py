@@ -18,6 +18,7 @@ from pecia_ocr.testing import picture, scripted_settings, until
 
 StartServer = Callable[..., Awaitable[OcrServer]]
 _SERVING = health_pb2.HealthCheckResponse.SERVING
+_TORCH_S = 300.0  # for its import alone, on a busy machine
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
@@ -38,13 +39,14 @@ async def test_an_engine_that_cannot_load_is_not_alive(start_server: StartServer
         {"grpc": {"port": 0}, "engines": {"rapid": False, "tesseract": False}, "model_path": tmp_path}
     )
     server = await start_server(alone, ready=False)
-    await until(lambda: server.lanes[0].state is EngineState.UNAVAILABLE)
+    await until(lambda: server.lanes[0].state is EngineState.UNAVAILABLE, _TORCH_S)
     await asyncio.sleep(0.1)
     assert await _status(server, "") == _NOT_SERVING
     beside = scripted_settings()
     beside.model_path = tmp_path
     server = await start_server(beside, ready=False)
-    await until(lambda: server.lanes[0].state is EngineState.UNAVAILABLE and server.registry.ready)
+    lanes = server.lanes
+    await until(lambda: lanes[0].state is EngineState.UNAVAILABLE and server.registry.ready, _TORCH_S)
     await asyncio.sleep(0.1)
     assert await _status(server, "") == _SERVING
     assert await _status(server, "pecia.ocr.v1.OcrService") == _SERVING
@@ -97,7 +99,7 @@ async def test_an_engine_lost_for_good_ends_the_pod(
     assert await _status(server, "") == _SERVING
     shutil.rmtree(folder)
     _kill(server)
-    await until(lambda: server.lanes[0].lost)
+    await until(lambda: server.lanes[0].lost, _TORCH_S)
     await asyncio.sleep(0.1)
     assert await _status(server, "") == _NOT_SERVING
     assert await _status(server, "pecia.ocr.v1.OcrService") == _SERVING

@@ -167,7 +167,7 @@ def test_a_tensor_that_is_missing_is_named(published: tuple[Path, Tensors], part
 
 def test_without_tiny_numbers_it_is_qwen2() -> None:
     """The published encoder at its own size, which no config.json says; another network is refused."""
-    encoder = native(CONFIG, detect(CONFIG)).vision_config.encoder_config  # type: ignore[attr-defined]
+    encoder = native(CONFIG, detect(CONFIG)).vision_config.encoder_config
     assert (encoder.hidden_size, encoder.num_hidden_layers, encoder.num_key_value_heads) == (896, 24, 2)
     with pytest.raises(Unavailable, match="moe_layer_freq"):
         native({**CONFIG, "language_config": {**LANGUAGE, "moe_layer_freq": 2}}, detect(CONFIG))
