@@ -179,7 +179,7 @@ def test_the_gateway_lives_while_engines_load() -> None:
 
 
 def test_the_worker_has_the_former_systems_health_check() -> None:
-    """Port 8080; every 30 s, 10 s for an answer, three tries, 60 s to start."""
+    """Port 8080; every 30 s, 10 s for an answer, three tries; but 300 s to start, for nodes can be busy."""
     started, lives, ready = probes(rendered("ha"), "worker")
     assert (lives["periodSeconds"], lives["timeoutSeconds"], lives["failureThreshold"]) == (30, 10, 3)
     assert started["periodSeconds"] * started["failureThreshold"] == 300
