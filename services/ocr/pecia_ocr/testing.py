@@ -11,6 +11,8 @@ from PIL import Image
 from pecia_ocr.server import OcrServer
 from pecia_ocr.settings import Settings
 
+_LOADING_S = 300.0  # of models and their libraries, on a busy machine
+
 
 def picture(color: tuple[int, int, int] = (255, 255, 255), size: tuple[int, int] = (64, 48)) -> bytes:
     """A PNG of one colour; the scripted engine chooses its scene by it."""
@@ -48,7 +50,7 @@ async def running(settings: Settings | None = None, *, ready: bool = True) -> As
     await server.start()
     try:
         if ready:
-            await until(lambda: all(lane.free_slots == lane.slots for lane in server.lanes))
+            await until(lambda: all(lane.free_slots == lane.slots for lane in server.lanes), _LOADING_S)
         yield server
     finally:
         await server.stop()
