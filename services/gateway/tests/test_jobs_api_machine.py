@@ -64,9 +64,7 @@ class Known:
 class House:
     """A gateway with many pairs of tenants, and a worker that reads without an engine."""
 
-    def __init__(
-        self, runner: asyncio.Runner, gateway: Any, worker: Any, pairs: list[tuple[Any, Any]]
-    ) -> None:
+    def __init__(self, runner: asyncio.Runner, gateway: Any, worker: Any, pairs: list[Any]) -> None:
         self._runner, self._pairs = runner, itertools.cycle(pairs)
         self.client = gateway.client
         self.worker = worker
