@@ -78,7 +78,7 @@ class House:
 
         return self._runner.run(done())
 
-    def pair(self) -> tuple[Any, Any]:
+    def pair(self) -> Any:
         """The headers of two tenants."""
         return next(self._pairs)
 
