@@ -18,6 +18,7 @@ from tests.cluster.kubectl import ROOT, Cluster, Refused, secret, until
 from tests.cluster.release import Images
 
 _LAST_PAGES_S = 400
+_RELEASE = "app.kubernetes.io/instance=pecia"
 _LATER_FIELDS = {"name", "scopes", "created"}
 _LEVELS = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
 
@@ -51,7 +52,7 @@ def cluster(kubeconfig: str) -> Iterator[Cluster]:
         place.helm("uninstall", "pecia", "--wait", "--timeout=5m", "--ignore-not-found")
     # a namespace that is deleted with pods in it looks for their end only after half of their long grace
     with contextlib.suppress(TimeoutError):
-        until(lambda: not place.all("pods"), "the pods' end", _LAST_PAGES_S)
+        until(lambda: not place.all("pods", _RELEASE), "the pods' end", _LAST_PAGES_S)
     place("delete", "namespace", place.namespace, "--timeout=10m", timeout_s=660)
 
 

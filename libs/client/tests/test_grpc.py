@@ -74,6 +74,14 @@ class _Service(ocr_pb2_grpc.OcrServiceServicer):
         """Nothing was kept."""
         return ocr_pb2.ForgetResponse()
 
+    def KeyUses(  # noqa: N802 - the contract's name
+        self,
+        request: ocr_pb2.KeyUsesRequest,  # noqa: ARG002 - the contract's shape
+        context: grpc.ServicerContext,  # noqa: ARG002 - the contract's shape
+    ) -> ocr_pb2.KeyUsesResponse:
+        """Nobody has shown a key."""
+        return ocr_pb2.KeyUsesResponse()
+
 
 def _refuse(context: grpc.ServicerContext) -> None:
     info, retry = any_pb2.Any(), any_pb2.Any()
