@@ -14,7 +14,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pecia.ocr.v1 import ocr_pb2, ocr_pb2_grpc
 from pecia_core.keys import create_key
 from pecia_ocr.engines.scripted import digest_of
-from pecia_ocr.server import OcrServer, build_lanes
+from pecia_ocr.lanes import build_lanes
+from pecia_ocr.server import OcrServer
 from pecia_ocr.settings import Settings
 from pecia_ocr.testing import picture, scripted_settings, until
 from prometheus_client import generate_latest
