@@ -335,10 +335,8 @@ async def test_a_page_of_a_pdf_stands_beside_its_text(real_url: str, stack: Any,
         await expect(tab.get_by_text("Processing complete!")).to_be_visible()
         await expect(seen).to_be_visible()
         await expect(area).to_have_value(re.compile("Rapat tahunan"))
-        picture, text = await seen.bounding_box(), await area.bounding_box()
-        assert picture
-        assert text
-        assert picture["x"] + picture["width"] <= text["x"]
+        places: list[Any] = [await one.bounding_box() for one in (seen, area)]
+        assert places[0]["x"] + places[0]["width"] <= places[1]["x"]
     assert blue_pixels(await seen.screenshot()) > 100
     await tab.get_by_text("Boxes", exact=True).click()
     plain = tab.get_by_role("img", name="Page 1", exact=True)
