@@ -56,8 +56,8 @@ LEVELS = (
     Level((1, 1), (0.16, 0.20), ("number",)),
     Level((2, 3), (0.14, 0.20), ("number",)),
     Level((2, 5), (0.13, 0.20), ("number", "capitals", "code")),
-    Level((3, 8), (0.11, 0.18), _ALL, turn=1.0, noise=4.0),
-    Level((3, 8), (0.10, 0.18), _ALL, turn=2.0, noise=8.0),
+    Level((1, 8), (0.11, 0.20), _ALL, turn=1.0, noise=4.0),
+    Level((1, 8), (0.10, 0.20), _ALL, turn=2.0, noise=8.0),
 )
 # For eyes alone: many characters a page, so that each costs little. What a digit is, in one font, comes
 # first: from all at once nothing is learnt for long.
