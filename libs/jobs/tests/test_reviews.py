@@ -106,6 +106,7 @@ async def test_a_database_from_before_gets_the_table(database: Database) -> None
         await connection.execute(text("DROP TABLE review"))
         await connection.execute(text("DROP INDEX outbox_lost"))
         await connection.execute(text("DROP TABLE key_use"))
+        await connection.execute(text("ALTER TABLE page_ready DROP COLUMN since"))
         await connection.execute(text("UPDATE pecia_jobs_version SET version_num = '0001'"))
     await database.migrate()
     async with database.read() as connection:

@@ -60,6 +60,7 @@ async def test_every_route_refuses_a_key_without_its_scope(
                 delivery_id="x",
                 model_id="auto",
                 tenant="t",
+                name="figure-1.jpg",
             )
             for method in sorted(route.methods or ()):
                 for scope in set(Scope) - set(wanted):
@@ -96,7 +97,8 @@ async def test_an_expired_key_is_told_so(start: Any, ocr: ScriptedOcr, tmp_path:
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "invalid_api_key"
     assert f"expired at {past:%Y-%m-%d}" in answer.json()["error"]["message"]
-    assert not any(part in answer.text for part in key.split("_")[1:])
+    # A part may be a single character by chance.
+    assert not any(part in answer.text for part in key.split("_")[1:] if len(part) > 4)
 
 
 def test_the_document_names_the_scopes(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ def _start(folder: Path, *, exit_when_broken: bool) -> "subprocess.Popen[bytes]"
         "PECIA_ENGINES__TESSERACT": "false",
         "PECIA_ENGINES__EXIT_WHEN_BROKEN": str(exit_when_broken),
         "MODEL_PATH": str(folder),
+        "PECIA_DEEPSEEK__DEVICE": "cpu",
     }
     return subprocess.Popen([sys.executable, "-m", "pecia_ocr"], env=environment, stderr=subprocess.PIPE)
 
