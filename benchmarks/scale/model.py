@@ -125,7 +125,7 @@ class Fleet:
             "choosing a pod": (
                 self["gateway, a small picture"],
                 "CPU-ms a page",
-                "more than all else a gateway does for a small picture; it looks at every pod for every page",
+                "all else a gateway does for a small picture; up to 64 pods are compared, of more three",
             ),
             "looking, in a gateway": (
                 200,
