@@ -12,7 +12,7 @@ import grpc
 import numpy as np
 from pecia.ocr.v1 import ocr_pb2
 from pecia_dispatch.addresses import Address
-from pecia_dispatch.choosing import FEW
+from pecia_dispatch.choosing import COMPARED, DRAWN, FEW
 from pecia_dispatch.pod import Clock, Pod
 from pecia_dispatch.pods import Pods
 from pecia_dispatch.settings import OcrSettings
@@ -20,9 +20,8 @@ from pecia_dispatch.settings import OcrSettings
 # Of one pod, or of all of them.
 Numbers = Any
 _MODEL = "deepseek-ocr"
-# As in pecia_dispatch.pod and pecia_dispatch.choosing: seconds a refusal is remembered, pods drawn, compared.
+# As in pecia_dispatch.pod: seconds a refusal is remembered.
 _FULL_S = 1.0
-_DRAWN, _COMPARED = 16, 3
 # One number in place of the tuple that Pod.preference compares: each place is wider than what stands below it
 # (times to 1,000 s, 100 waiting, 100 free), and microseconds still count beside the largest.
 _FULL, _OUTSTANDING, _FREE, _QUEUE = 1e10, 1e7, 1e5, 1e3
@@ -128,10 +127,10 @@ class Mirror:
             self._full[over] = -1.0
             self._rate(int(over))
         if self._pods > FEW:
-            drawn = self._chance.sample(range(self._pods), _DRAWN)
+            drawn = self._chance.sample(range(self._pods), DRAWN)
             fit = [pod for pod in drawn if pod not in tried and self._full[pod] <= now]
-            if len(fit) >= _COMPARED:
-                return min(fit[:_COMPARED], key=lambda pod: float(self._key[pod]))
+            if len(fit) >= COMPARED:
+                return min(fit[:COMPARED], key=lambda pod: float(self._key[pod]))
         return self._of_all(tried, now)
 
     def _of_all(self, tried: Collection[int], now: float) -> int | None:

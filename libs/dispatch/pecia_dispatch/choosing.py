@@ -12,8 +12,8 @@ from pecia_dispatch.pod import Pod
 
 # Up to here comparing all waits less, from 100 on it waits longer: benchmarks/results/scale.md.
 FEW = 64
-_DRAWN = 16
-_COMPARED = 3
+DRAWN = 16
+COMPARED = 3
 
 
 def choose(pods: Sequence[Pod], model: str, tried: Collection[Pod], chance: Random) -> Pod | None:
@@ -22,10 +22,10 @@ def choose(pods: Sequence[Pod], model: str, tried: Collection[Pod], chance: Rand
     One that has room where there is such a one, then one that answers to the model, then any.
     """
     if len(pods) > FEW:
-        drawn = (pods[number] for number in chance.sample(range(len(pods)), _DRAWN))
+        drawn = (pods[number] for number in chance.sample(range(len(pods)), DRAWN))
         fit = [pod for pod in drawn if pod not in tried and pod.fits(model)]
-        if len(fit) >= _COMPARED:
-            return min(fit[:_COMPARED], key=Pod.preference)
+        if len(fit) >= COMPARED:
+            return min(fit[:COMPARED], key=Pod.preference)
     left = [pod for pod in pods if pod not in tried]
     able = [pod for pod in left if pod.offers(model, ready=True)] or [
         pod for pod in left if pod.offers(model, ready=False)

@@ -218,15 +218,20 @@ def _address(url: str) -> URL:
     return address.difference_update_query(["sslmode", "channel_binding"])
 
 
-def _postgres_engine(url: URL, pool_size: int) -> AsyncEngine:
+def _engine(url: URL, pool_size: int, connect_args: dict[str, Any]) -> AsyncEngine:
+    """So many connections and no more; who finds none free waits as long as for a lock."""
     return create_async_engine(
         url,
         hide_parameters=True,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=_BUSY_TIMEOUT_MS / 1000,
-        connect_args={"server_settings": _NAME | _POSTGRES, **_PATIENCE},
+        connect_args=connect_args,
     )
+
+
+def _postgres_engine(url: URL, pool_size: int) -> AsyncEngine:
+    return _engine(url, pool_size, {"server_settings": _NAME | _POSTGRES, **_PATIENCE})
 
 
 def _pooled_engine(url: URL, pool_size: int) -> AsyncEngine:
@@ -240,14 +245,7 @@ def _pooled_engine(url: URL, pool_size: int) -> AsyncEngine:
         "prepared_statement_cache_size": 0,
         "prepared_statement_name_func": str,  # ""
     }
-    engine = create_async_engine(
-        url,
-        hide_parameters=True,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=_BUSY_TIMEOUT_MS / 1000,
-        connect_args={"server_settings": _NAME, **unprepared, **_PATIENCE},
-    )
+    engine = _engine(url, pool_size, {"server_settings": _NAME, **unprepared, **_PATIENCE})
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begun(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's listener
@@ -257,14 +255,7 @@ def _pooled_engine(url: URL, pool_size: int) -> AsyncEngine:
 
 
 def _sqlite_engine(url: URL, begin: str, pool_size: int) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        hide_parameters=True,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=_BUSY_TIMEOUT_MS / 1000,
-        connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000},
-    )
+    engine = _engine(url, pool_size, {"timeout": _BUSY_TIMEOUT_MS / 1000})
 
     @event.listens_for(engine.sync_engine, "connect")
     def _connected(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection

@@ -111,7 +111,7 @@ class DeepseekSettings(BaseModel):
         description="Where torch is installed and neither MODEL_PATH nor a server is set, also serve the "
         "small checkpoint that comes along, as deepseek-ocr-demo: it reads short printed strings.",
     )
-    demo_path: Path = Field(
+    demo_path: NamedPath = Field(
         Path(__file__).parent / "engines/deepseek/reader",
         json_schema_extra={"default_text": "`reader`, beside the engine's code"},
         description="Folder of that checkpoint; without one there is no such model.",
