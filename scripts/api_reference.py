@@ -43,7 +43,7 @@ One shape everywhere: `{"error": {"message", "type", "param", "code"}, "detail":
 |---|---|---|---|---|---|"""
 _GRPC = """## gRPC
 
-`pecia.ocr.v1.OcrService` reads one page image a call; the contract is
+`pecia.ocr.v1.OcrService` reads one page image a call, or several as one document; the contract is
 [ocr.proto](../protos/pecia/ocr/v1/ocr.proto) and [document.proto](../protos/pecia/ocr/v1/document.proto).
 `grpc.health.v1` answers for `""` (alive), for the service and for each engine (ready); reflection
 is on where `PECIA_GRPC__REFLECTION` says so.

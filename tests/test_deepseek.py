@@ -102,3 +102,27 @@ def test_a_model_server_answers_the_same_way(tmp_path: Path, noise: bytes) -> No
     assert "<td>Cake</td>" in table["content"]
     assert reply.choices[0].message.content.startswith("# Prices")
     assert "<|" not in reply.choices[0].message.content
+
+
+def test_several_pages_are_read_as_one_document(tmp_path: Path, noise: bytes) -> None:
+    """OpenAI's client asks for it, one question reaches the model, and each page has its text and places."""
+    said = "<PAGE>\n<|det|>text [0, 0, 999, 499]<|/det|>One\n<PAGE>\n<|det|>text [0, 500, 999, 999]<|/det|>2."
+    settings = {"PECIA_ENGINES__TESSERACT": "false", "PECIA_ENGINES__RAPID": "false"}
+    with played() as model:
+        model.events = answer(said)
+        settings["PECIA_DEEPSEEK__SERVER_URL"] = model.url
+        settings["PECIA_DEEPSEEK__SERVER_PROFILE"] = "unlimited-ocr-sglang"
+        messages = [{"role": "user", "content": [part for _ in "ab" for part in asking(noise)[0]["content"]]}]  # type: ignore[attr-defined]
+        with running_stack(tmp_path / "log", **settings) as stack:
+            ask = client_of(stack).chat.completions
+            fields: dict[str, Any] = {"model": "deepseek-ocr", "messages": messages}
+            fields["extra_body"] = {"pages_together": True}
+            whole = ask.create(**fields)
+            chunks = list(ask.create(**fields, stream=True))
+    assert [len(asked["messages"][0]["content"]) for asked in model.asked] == [3, 3]
+    assert whole.choices[0].message.content == "One\n\n--- page 2 ---\n\n2."
+    deltas = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
+    assert "".join(deltas) == whole.choices[0].message.content
+    boxes = [page["blocks"][0]["bbox"] for page in whole.ocr["pages"]]
+    assert boxes == [[0, 0, 320, int(499 / 999 * 320)], [0, int(500 / 999 * 320), 320, 320]]
+    assert not whole.ocr["warnings"]

@@ -91,7 +91,7 @@ def _round(loaded: LoadedModel, scale: Scale, kind: Kind) -> float:
     runner = Runner(loaded, RunnerOptions(kind.batch, length, _WIDEST, kind.graphs, kind.experts))
     ids = [2 + index % 200 for index in range(scale.context)]
     for slot in range(kind.batch):
-        embeddings = runner.embed(ids, None)
+        embeddings = runner.embed(ids, ())
         runner.seat([Newcomer(slot, ids, embeddings, Rules(ngram=NGram(30, 90)))])
     before: Outcome | None = None
     began = perf_counter()

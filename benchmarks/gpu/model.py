@@ -110,7 +110,7 @@ class Bench:
             ids = pages.asked(loaded, size).ids
             runner = Runner(loaded, RunnerOptions(1, len(ids) + 2, _NGRAM))
             plain = [2 + index % 200 for index in range(len(ids))]
-            newcomer = Newcomer(0, plain, runner.embed(plain, None), Rules(ngram=_NGRAM))
+            newcomer = Newcomer(0, plain, runner.embed(plain, ()), Rules(ngram=_NGRAM))
             times = [
                 clock.seconds(self._device, lambda runner=runner, newcomer=newcomer: runner.seat([newcomer]))  # type: ignore[misc]
                 for _ in range(self._order.rounds + 1)

@@ -31,10 +31,10 @@ class Credentials:
         plain = metadata_of(replace(call, bearer=""), self.own_key)
         return (*plain, (ASSERTION, self.signer.sign(replace(said, request=request_name(call)))))
 
-    async def statement(self, call: Call, method: str, picture: bytes) -> Statement:
-        """What is signed of a page; nothing is computed where nothing is signed."""
+    async def statement(self, call: Call, method: str, *pictures: bytes) -> Statement:
+        """What is signed of the pages; nothing is computed where nothing is signed."""
         if not self.signer.signs:
             return Statement(call.tenant, method)
-        large = len(picture) > _AT_ONCE_BYTES
-        digest = await asyncio.to_thread(digest_of, picture) if large else digest_of(picture)
+        large = sum(map(len, pictures)) > _AT_ONCE_BYTES
+        digest = await asyncio.to_thread(digest_of, *pictures) if large else digest_of(*pictures)
         return Statement(call.tenant, method, picture=digest)

@@ -8,7 +8,10 @@ from pecia_wall import Walls
 
 @dataclass(frozen=True, slots=True)
 class EngineOffer:
-    """One engine, merged over the pods that have it. `slots` are pages read at once by ready pods."""
+    """One engine, merged over the pods that have it. `slots` are pages read at once by ready pods.
+
+    `pages_together`: that one answer may be about, at most; 1 = each page has its own.
+    """
 
     name: EngineName
     models: tuple[str, ...]
@@ -19,6 +22,7 @@ class EngineOffer:
     sizes: tuple[ModelSize, ...]
     languages: tuple[str, ...]
     slots: int
+    pages_together: int = 1
 
 
 @dataclass(frozen=True, slots=True)

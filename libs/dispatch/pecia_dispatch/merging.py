@@ -66,6 +66,7 @@ def _offer(name: EngineName, engines: Sequence[ocr_pb2.EngineDescription]) -> En
         sizes=_union((size,) for size in sizes if size is not None),
         languages=_union(engine.languages for engine in engines),
         slots=sum(engine.slots for engine in engines if _state(engine) == EngineState.READY),
+        pages_together=max(1, *(engine.pages_together for engine in engines)),
     )
 
 

@@ -70,6 +70,7 @@ class Seen:
     options: RecognizeOptions
     metadata: dict[str, str]
     remaining_s: float | None
+    method: str = "Recognize"
 
 
 @dataclass(slots=True)
@@ -82,6 +83,7 @@ class ScriptedOcr(ocr_pb2_grpc.OcrServiceServicer):
     seen: list[Seen] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     key_uses: dict[str, float] = field(default_factory=dict)
+    pages_left_out: int = 0
     running: int = 0
     cancelled: int = 0
     trailers: tuple[tuple[str, str], ...] = _TRAILERS
@@ -101,8 +103,19 @@ class ScriptedOcr(ocr_pb2_grpc.OcrServiceServicer):
         self, request: ocr_pb2.RecognizeStreamRequest, context: Context
     ) -> AsyncIterator[ocr_pb2.RecognizeStreamResponse]:
         """The script, event by event."""
-        async for event in self._events(request, context):
+        async for event in self._events(request, context, "RecognizeStream"):
             yield wire.event_to_proto(event)
+
+    async def RecognizePages(  # noqa: N802 - named by the contract
+        self, request: ocr_pb2.RecognizePagesRequest, context: Context
+    ) -> AsyncIterator[ocr_pb2.RecognizePagesResponse]:
+        """The script of each picture, one after the other."""
+        for number, picture in enumerate(request.pictures[: len(request.pictures) - self.pages_left_out]):
+            one = ocr_pb2.RecognizeStreamRequest(picture=picture, options=request.options)
+            one.options.page_index += number
+            async for event in self._events(one, context, "RecognizePages"):
+                if not request.whole or isinstance(event, Started | Recognition):
+                    yield ocr_pb2.RecognizePagesResponse(picture=number, event=wire.event_to_proto(event))
 
     async def Describe(  # noqa: N802 - named by the contract
         self,
@@ -133,11 +146,15 @@ class ScriptedOcr(ocr_pb2_grpc.OcrServiceServicer):
         return ocr_pb2.KeyUsesResponse(used=self.key_uses)
 
     async def _events(
-        self, request: ocr_pb2.RecognizeRequest | ocr_pb2.RecognizeStreamRequest, context: Context
+        self,
+        request: ocr_pb2.RecognizeRequest | ocr_pb2.RecognizeStreamRequest,
+        context: Context,
+        method: str = "Recognize",
     ) -> AsyncIterator[Event]:
         options = wire.options_from_proto(request.options)
         metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
-        self.seen.append(Seen(request.picture.encoded, options, metadata, context.time_remaining()))
+        left = context.time_remaining()
+        self.seen.append(Seen(request.picture.encoded, options, metadata, left, method))
         script = self.play(request.picture.encoded, options)
         self.running += 1
         try:

@@ -135,6 +135,22 @@ async def test_a_stream_refused_before_its_first_word_is_tried_elsewhere(client_
         assert isinstance(events[-1], Recognition)
 
 
+async def test_several_pages_are_one_call(client_of: Fleet) -> None:
+    """Events come with their numbers; a pod with no room is stepped over, one that ends early is not."""
+    full = ScriptedOcr(play=lambda _picture, _options: Script(lines=(), error=Overloaded("No room.")))
+    willing = ScriptedOcr(play=lambda picture, _options: Script((picture.decode(),)))
+    client = await client_of(full, willing)
+    for whole in (False, True):
+        told = [event async for event in client.stream_pages([b"one", b"two"], _OPTIONS, _CALL, whole=whole)]
+        pages = [(number, event.text) for number, event in told if isinstance(event, Recognition)]
+        assert pages == [(0, "one"), (1, "two")]
+        deltas = [(number, event.text) for number, event in told if isinstance(event, Delta)]
+        assert deltas == ([] if whole else pages)
+    willing.pages_left_out = 1
+    with pytest.raises(EngineFailed, match="without a result"):
+        [event async for event in client.stream_pages([b"one", b"two"], _OPTIONS, _CALL, whole=True)]
+
+
 async def test_leaving_a_stream_cancels_the_work(client_of: Fleet) -> None:
     """The pod sees the cancel."""
     pod = _pod(Script(lines=tuple("abcdefgh"), pause_s=0.2))

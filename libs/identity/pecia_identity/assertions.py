@@ -51,9 +51,12 @@ class Statement:
     picture: str = ""
 
 
-def digest_of(data: bytes) -> str:
-    """The name of a picture's bytes, hexadecimal."""
-    return sha256(data).hexdigest()
+def digest_of(*pictures: bytes) -> str:
+    """The name of a picture's bytes, hexadecimal; of several, in order, that of their names."""
+    names = [sha256(picture) for picture in pictures]
+    if len(names) == 1:
+        return names[0].hexdigest()
+    return sha256(b"".join(name.digest() for name in names)).hexdigest()
 
 
 def key_id(key: Ed25519PublicKey) -> str:

@@ -33,6 +33,7 @@ class Ask:
     stream: bool = False
     include_usage: bool = False
     as_json: bool = False
+    pages_together: bool = False
     timeout_s: float | None = None
 
     def options_for(self, source: Source, page_index: int) -> RecognizeOptions:
@@ -73,6 +74,7 @@ def _ask(asked: GenerationRequest, turn: Turn, max_tokens: int | None) -> Ask:
         choices=choices_of(asked),
         stream=bool(asked.stream),
         include_usage=bool(asked.stream_options and asked.stream_options.include_usage),
+        pages_together=bool(asked.pages_together),
         timeout_s=asked.timeout_s,
     )
 

@@ -49,7 +49,7 @@ async def complete(request: Request, gateway: Gateway, surface: Surface) -> Resp
     async with AsyncExitStack() as stack:
         visit = stack.enter_context(admitted(request, gateway))
         ask = surface.understand(await read_json(request), gateway.settings.models.default_model)
-        reader = visit.reader(ask.timeout_s)
+        reader = visit.reader(ask.timeout_s, pages_together=ask.pages_together)
         head = Head(f"{surface.id_prefix}-{uuid4().hex}", int(time()), ask.model, ask.warnings)
         limits, hold = gateway.settings.limits, request.state.holding.take
         taking = take_in(ask, gateway.intake, limits, deadline=reader.deadline, hold=hold)

@@ -95,7 +95,7 @@ async def _read(upload: Upload, options: RecognizeOptions, reading: _Reading) ->
         intake, take_pages = visit.gateway.intake, reading.budget.take_pages
         pages = await intake.pages(upload, param=_FIELD, take_pages=take_pages)
     read: list[Recognition] = await reading.reader.read(
-        Picture(data, replace(options, page_index=index), _FIELD) for index, data in enumerate(pages)
+        [Picture(data, replace(options, page_index=index), _FIELD) for index, data in enumerate(pages)]
     )
     for page in read:
         visit.note(page)

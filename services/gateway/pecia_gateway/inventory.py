@@ -7,8 +7,8 @@ from pecia_core.vocabulary import EngineName, EngineState, ModelSize
 from pecia_dispatch import EngineOffer, Fleet
 from pecia_wall import Walls
 
+from pecia_gateway.schemas.completions import Model, ModelList
 from pecia_gateway.schemas.health import EngineHealth, WallHealth
-from pecia_gateway.schemas.openai import Model, ModelList
 
 AUTO = "auto"
 _DEEPSEEK = ("deepseek-ocr", *(f"deepseek-ocr:{size}" for size in ModelSize))
@@ -75,6 +75,7 @@ def _engine_health(offers: Iterable[EngineOffer]) -> Iterator[EngineHealth]:
             sizes=[size.value for size in offer.sizes],
             languages=list(offer.languages),
             slots=offer.slots,
+            pages_together=offer.pages_together,
         )
 
 

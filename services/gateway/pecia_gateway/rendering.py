@@ -11,8 +11,7 @@ from pecia_core.formats import document_json, page_json
 from pecia_core.recognition import Figure, Notice, Recognition, Usage
 from pecia_core.vocabulary import FinishReason
 
-from pecia_gateway.schemas.ocr import OcrLine, OcrResponse
-from pecia_gateway.schemas.openai import (
+from pecia_gateway.schemas.completions import (
     AssistantMessage,
     ChatChoice,
     ChatCompletion,
@@ -25,6 +24,7 @@ from pecia_gateway.schemas.openai import (
     TextCompletion,
     TokenUsage,
 )
+from pecia_gateway.schemas.ocr import OcrLine, OcrResponse
 
 _REPETITION = Notice("repetition_truncated", "The model repeated itself; the text ends where that began.")
 _TRUNCATED = (FinishReason.LENGTH, FinishReason.REPETITION, FinishReason.CANCELLED)

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from pecia_gateway.disconnection import while_connected
 from pecia_gateway.problems import problem_of
 from pecia_gateway.rendering import Head, Reading, extension_of, finish_of, usage_of
-from pecia_gateway.schemas.openai import OpenAIFinish
+from pecia_gateway.schemas.completions import OpenAIFinish
 
 log = logging.getLogger(__name__)
 

@@ -43,13 +43,13 @@ class Visit:
         """Milliseconds since the door."""
         return (perf_counter() - self.began) * 1000
 
-    def reader(self, timeout_s: float | None = None) -> Reader:
+    def reader(self, timeout_s: float | None = None, *, pages_together: bool = False) -> Reader:
         """Who reads this caller's pages; a shorter time than the settings' is honoured."""
         limit_s = self.gateway.settings.ocr.timeout_s
         limit_s = min(limit_s, timeout_s) if timeout_s else limit_s
         caller = self.caller
         call = Call(request_id.get(), caller.tenant, limit_s, caller.bearer, self.cache_control)
-        return Reader(self.gateway.client, call, monotonic() + limit_s)
+        return Reader(self.gateway.client, call, monotonic() + limit_s, pages_together)
 
     def tell(self, engine: str, queue_ms: float) -> None:
         """Say in the headers what read, and how long the pages waited."""

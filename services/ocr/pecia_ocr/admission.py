@@ -10,7 +10,7 @@ from pecia_core.vocabulary import EngineName
 
 from pecia_ocr.decoding import PictureHeader, sniff
 from pecia_ocr.scheduling.lane import Lane
-from pecia_ocr.scheduling.process import PageInput
+from pecia_ocr.scheduling.page import PageInput
 from pecia_ocr.settings import LimitSettings
 
 

@@ -90,6 +90,13 @@ class DeepseekSettings(BaseModel):
     max_tokens: int = Field(
         4096, ge=16, description="Tokens of one page's answer at most, where a caller names no fewer."
     )
+    pages_together: int = Field(
+        8,
+        ge=1,
+        le=64,
+        description="Pages that a model which was taught to (Unlimited-OCR) is shown as one document, where "
+        "a caller asks for that; more are read in groups. All of a group share one answer of max_tokens.",
+    )
     memory_gb: float = Field(
         20.0,
         gt=0,

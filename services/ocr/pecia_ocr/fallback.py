@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from pecia_ocr.registry import DEEPSEEK, Registry
 from pecia_ocr.scheduling.lane import Lane
-from pecia_ocr.scheduling.process import PageInput
+from pecia_ocr.scheduling.page import PageInput
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 DOMAIN = "pecia.dev"
 _OURS = "/pecia.ocr.v1."
 _MAX_REQUEST_ID = 128
-_READING = (ocr_pb2.RecognizeRequest, ocr_pb2.RecognizeStreamRequest)
+_ONE = (ocr_pb2.RecognizeRequest, ocr_pb2.RecognizeStreamRequest)
+_READING = (*_ONE, ocr_pb2.RecognizePagesRequest)
 STATUS = {
     errors.InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
     errors.InvalidDocument: grpc.StatusCode.INVALID_ARGUMENT,
@@ -161,6 +162,8 @@ class _Answer:
                 self.engine = response.recognition.engine
             case ocr_pb2.RecognizeStreamResponse() if response.HasField("started"):
                 self.engine = response.started.engine
+            case ocr_pb2.RecognizePagesResponse():
+                self.note(response.event)
             case ocr_pb2.ForgetResponse():
                 self.results = response.results
 
@@ -171,7 +174,8 @@ async def _arrival(name: str, metadata: dict[str, str], request: object, context
     arrival = Arrival(name, metadata, source=source, names=_names(context))
     if not arrival.assertion or not isinstance(request, _READING):
         return arrival
-    return replace(arrival, picture=await asyncio.to_thread(_digest, request.picture))
+    pictures = [request.picture] if isinstance(request, _ONE) else list(request.pictures)
+    return replace(arrival, picture=await asyncio.to_thread(digest_of, *map(_bytes_of, pictures)))
 
 
 def _names(context: Context) -> tuple[str, ...]:
@@ -181,11 +185,11 @@ def _names(context: Context) -> tuple[str, ...]:
     return tuple(name.decode(errors="replace") for name in found)
 
 
-def _digest(picture: ocr_pb2.Picture) -> str:
+def _bytes_of(picture: ocr_pb2.Picture) -> bytes:
     """Of an encoded picture its bytes, which is what services send; of any other all that is said of it."""
     if picture.WhichOneof("source") == "encoded":
-        return digest_of(picture.encoded)
-    return digest_of(picture.SerializeToString(deterministic=True))
+        return picture.encoded
+    return picture.SerializeToString(deterministic=True)
 
 
 def _request_id(metadata: dict[str, str]) -> str:

@@ -45,6 +45,7 @@ def _deepseek(settings: Settings, model_path: Path) -> EngineSpec:
         "slots": deepseek.pages_at_once,
         "max_tokens": deepseek.max_tokens,
         "memory_gb": deepseek.memory_gb,
+        "pages_together": deepseek.pages_together,
         "public_key": deepseek.signing_key_file.read_text("utf-8") if deepseek.signing_key_file else "",
     }
     return replace(

@@ -18,7 +18,7 @@ from pecia_ocr.admission import Admission, Place
 from pecia_ocr.cache import CacheControl, Elsewhere, Flight, Flights, Outcome, Results, Ticket, replayed
 from pecia_ocr.registry import Choice
 from pecia_ocr.scheduling.lane import Lane
-from pecia_ocr.scheduling.process import PageInput
+from pecia_ocr.scheduling.page import PageInput
 from pecia_ocr.witness import Witness
 
 _MAX_REF_TEXT = 1000
@@ -69,8 +69,7 @@ class Pipeline:
             PeciaError: the page was refused or cannot be read.
         """
         began = monotonic()
-        left = asker.remaining_s
-        budget = self._timeout_s if left is None else min(self._timeout_s, left)
+        budget = self.budget(asker)
         page = replace(page, options=cleaned(page.options), tenant=asker.tenant)
         self._admission.check_picture(page)
         choice = self.registry.choose(page.options)
@@ -86,8 +85,13 @@ class Pipeline:
             flight = self._joined(wish, stack) or self._started(wish, budget)
             await stack.enter_async_context(flight.aboard())
             events = await stack.enter_async_context(aclosing(flight.events()))
-            async for event in _within(events, began + budget):
+            async for event in within(events, began + budget):
                 yield answer.told(event)
+
+    def budget(self, asker: Asker) -> float:
+        """Seconds an answer may take."""
+        left = asker.remaining_s
+        return self._timeout_s if left is None else min(self._timeout_s, left)
 
     async def _kept(self, wish: "_Wish") -> Recognition | None:
         """The result of an earlier reading, unless the page is being read right now."""
@@ -213,7 +217,7 @@ def cleaned(options: RecognizeOptions) -> RecognizeOptions:
     return replace(options, ref_text=ref_text)
 
 
-async def _within(events: AsyncIterator[Event], deadline: float) -> AsyncIterator[Event]:
+async def within(events: AsyncIterator[Event], deadline: float) -> AsyncIterator[Event]:
     """The same events, until the clock says stop."""
     while True:
         try:

@@ -1,10 +1,11 @@
-"""One page inside a worker process, from bytes to recognition: decode -> engine -> assemble -> annotate."""
+"""Pages inside a worker process, from bytes to recognition: decode -> engine -> assemble -> annotate."""
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from math import ceil, sqrt
 from time import perf_counter
+from typing import cast
 
 import numpy as np
 from pecia_core.document import Block, Line, Page
@@ -18,7 +19,15 @@ from PIL import Image
 from pecia_ocr import figures
 from pecia_ocr.annotating import annotated
 from pecia_ocr.decoding import Decoded
-from pecia_ocr.engines.base import CancelToken, Engine, Finished, Oriented, PlacedLine
+from pecia_ocr.engines.base import (
+    CancelToken,
+    Engine,
+    EngineEvent,
+    Finished,
+    Oriented,
+    PlacedLine,
+    ReadsTogether,
+)
 from pecia_ocr.places import placed
 
 log = logging.getLogger(__name__)
@@ -109,16 +118,56 @@ def read_page(
     decoded = perf_counter()
     cancel.check()
     assembly = _Assembly(options, rotation=page.turned)
-    for event in engine.read(page.pixels, options, cancel):
-        for said in _follow(assembly, placed(event, page)):
-            emit(said)
-    for block in assembly.close_block():
-        emit(block)
+    _hear(engine.read(page.pixels, options, cancel), page, assembly, emit)
     ended = perf_counter()
     log.info(processing_time_event((ended - began) * 1000))
     log.info(memory_usage_event(resident_bytes()))
     timings = Timings(decode_ms=(decoded - began) * 1000, engine_ms=(ended - decoded) * 1000)
     return _recognition(engine, page, assembly, timings)
+
+
+def read_together(
+    engine: Engine,
+    decodes: Sequence[Callable[[], Decoded]],
+    options: RecognizeOptions,
+    cancel: CancelToken,
+    emit: Emit,
+) -> Iterator[Recognition]:
+    """Decode several pages, let the engine read them as one document, and put together each as it ends.
+
+    Args, raises: as `read_page`; `decodes` gives the pictures, and `options.page_index` is the first page's.
+
+    Returns:
+        One Recognition a page, in order. The last pages have none where the engine did not come to them.
+    """
+    began = perf_counter()
+    pages = [decode() for decode in decodes]
+    decode_ms = (perf_counter() - began) * 1000 / len(pages)
+    cancel.check()
+    # Only engines that say they can are asked: see `together.Together`.
+    events = cast("ReadsTogether", engine).read_together([page.pixels for page in pages], options, cancel)
+    for number, page in enumerate(pages, options.page_index):
+        began = perf_counter()
+        assembly = _Assembly(replace(options, page_index=number), rotation=page.turned)
+        if not _hear(events, page, assembly, emit):
+            break
+        engine_ms = (perf_counter() - began) * 1000
+        yield _recognition(engine, page, assembly, Timings(decode_ms=decode_ms, engine_ms=engine_ms))
+    log.info(memory_usage_event(resident_bytes()))
+
+
+def _hear(events: Iterator[EngineEvent], page: Decoded, assembly: _Assembly, emit: Emit) -> bool:
+    """Follow a page to its end; whether the engine said that it has come."""
+    finished = False
+    for event in events:
+        for said in _follow(assembly, placed(event, page)):
+            emit(said)
+        if isinstance(event, Finished):
+            finished = True
+            break
+    for block in assembly.close_block():
+        emit(block)
+    return finished
 
 
 def glance(

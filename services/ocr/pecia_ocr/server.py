@@ -26,6 +26,7 @@ from pecia_ocr.pipeline import Pipeline
 from pecia_ocr.registry import Registry
 from pecia_ocr.servicer import OcrServicer, Told
 from pecia_ocr.settings import CacheSettings, Settings
+from pecia_ocr.together import Together
 from pecia_ocr.transport import HealthPort, server_credentials
 from pecia_ocr.witness import Witness
 
@@ -73,12 +74,11 @@ class OcrServer:
         ladder = Ladder(self.registry, self.metrics_registry)
         witness = Witness(ladder, settings.deepseek, self.metrics_registry)
         self.pipeline = Pipeline(witness, admission, results, elsewhere, settings.inference_timeout_s)
+        together = Together(self.pipeline, witness, admission, self.metrics_registry)
         most = settings.limits.max_picture_bytes
         blobs = BlobFolder(settings.blobs.root, most, apart=not door.open)
         told = Told(lambda: door.uses, self.walls)
-        ocr_pb2_grpc.add_OcrServiceServicer_to_server(
-            OcrServicer(self.pipeline, blobs, settings, told), server
-        )
+        ocr_pb2_grpc.add_OcrServiceServicer_to_server(OcrServicer(together, blobs, settings, told), server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         if settings.grpc.reflection:
             names = (SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)

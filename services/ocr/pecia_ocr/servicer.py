@@ -12,21 +12,20 @@ from google.protobuf.duration_pb2 import Duration
 from pecia.ocr.v1 import ocr_pb2, ocr_pb2_grpc
 from pecia_core import wire
 from pecia_core.errors import EngineFailed, InvalidRequest
-from pecia_core.recognition import Recognition
+from pecia_core.recognition import Recognition, RecognizeOptions
 from pecia_core.telemetry import request_id
 from pecia_wall import Walls
 
 from pecia_ocr.authentication import tenant
 from pecia_ocr.blobs import BlobFolder
 from pecia_ocr.cache import CacheControl
-from pecia_ocr.pipeline import Asker, Pipeline
+from pecia_ocr.pipeline import Asker
 from pecia_ocr.registry import names_of
 from pecia_ocr.scheduling.frames import RawShape
 from pecia_ocr.scheduling.lane import Lane
-from pecia_ocr.scheduling.process import PageInput
+from pecia_ocr.scheduling.page import PageInput
 from pecia_ocr.settings import Settings
-
-Request = ocr_pb2.RecognizeRequest | ocr_pb2.RecognizeStreamRequest
+from pecia_ocr.together import Together, blaming
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +44,11 @@ class Told:
 class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
     """pecia.ocr.v1.OcrService over the pipeline."""
 
-    def __init__(self, pipeline: Pipeline, blobs: BlobFolder, settings: Settings, told: Told) -> None:
+    def __init__(self, together: Together, blobs: BlobFolder, settings: Settings, told: Told) -> None:
         """Remember what answers, and what is told besides."""
         self._told = told
-        self._pipeline = pipeline
+        self._together = together
+        self._pipeline = together.pipeline
         self._blobs = blobs
         self._settings = settings
 
@@ -58,7 +58,7 @@ class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
         context: "grpc.aio.ServicerContext[ocr_pb2.RecognizeRequest, ocr_pb2.RecognizeResponse]",
     ) -> ocr_pb2.RecognizeResponse:
         """One page, one answer."""
-        page = await self._page(request)
+        page = await self._page(request.picture, wire.options_from_proto(request.options))
         async with aclosing(self._pipeline.recognize(page, _asker(context, streaming=False))) as events:
             async for event in events:
                 if isinstance(event, Recognition):
@@ -71,10 +71,26 @@ class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
         context: "grpc.aio.ServicerContext[ocr_pb2.RecognizeStreamRequest, ocr_pb2.RecognizeStreamResponse]",
     ) -> AsyncIterator[ocr_pb2.RecognizeStreamResponse]:
         """One page, its events as they come."""
-        page = await self._page(request)
+        page = await self._page(request.picture, wire.options_from_proto(request.options))
         async with aclosing(self._pipeline.recognize(page, _asker(context, streaming=True))) as events:
             async for event in events:
                 yield wire.event_to_proto(event)
+
+    async def RecognizePages(  # noqa: N802 - named by the contract
+        self,
+        request: ocr_pb2.RecognizePagesRequest,
+        context: "grpc.aio.ServicerContext[ocr_pb2.RecognizePagesRequest, ocr_pb2.RecognizePagesResponse]",
+    ) -> AsyncIterator[ocr_pb2.RecognizePagesResponse]:
+        """Several pages as one document, the events of each as they come, or when it is whole."""
+        options = wire.options_from_proto(request.options)
+        pages = []
+        for number, picture in enumerate(request.pictures):
+            with blaming(number):
+                pages.append(await self._page(picture, options))
+        asker = _asker(context, streaming=not request.whole)
+        async with aclosing(self._together.recognize(pages, asker)) as events:
+            async for number, event in events:
+                yield ocr_pb2.RecognizePagesResponse(picture=number, event=wire.event_to_proto(event))
 
     async def Describe(  # noqa: N802 - named by the contract
         self,
@@ -107,9 +123,7 @@ class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
         """When keys were used last at this process."""
         return ocr_pb2.KeyUsesResponse(used=self._told.uses())
 
-    async def _page(self, request: Request) -> PageInput:
-        options = wire.options_from_proto(request.options)
-        picture = request.picture
+    async def _page(self, picture: ocr_pb2.Picture, options: RecognizeOptions) -> PageInput:
         match picture.WhichOneof("source"):
             case "encoded":
                 return PageInput(picture.encoded, options, request_id.get())
@@ -147,6 +161,7 @@ def _describe(lane: Lane) -> ocr_pb2.EngineDescription:
         languages=info.languages if info else (),
         slots=lane.slots,
         load_progress=lane.load_progress,
+        pages_together=info.pages_together if info else 0,
     )
 
 

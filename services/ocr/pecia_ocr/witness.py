@@ -18,7 +18,7 @@ from pecia_ocr.agreement import compared
 from pecia_ocr.engine_settings import DeepseekSettings
 from pecia_ocr.fallback import Ladder
 from pecia_ocr.scheduling.lane import Lane
-from pecia_ocr.scheduling.process import PageInput
+from pecia_ocr.scheduling.page import PageInput
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +53,8 @@ class Witness:
         """The page's events, as `Ladder.read` gives them; what was compared is in the Recognition alone."""
         watched = lane.name is EngineName.DEEPSEEK and not lane.demo
         second = self.registry.second if watched else None
-        seen = await self._seen(page, second) if second else None
-        if seen and seen.page.rotation and self._settings.turn_pages:
-            self._turned.labels(seen.page.rotation).inc()
-            page = replace(page, turn=seen.page.rotation)
+        seen = await self._seen(page, second, compares=self._compares(page.options)) if second else None
+        page = self._turn(page, seen)
         async with aclosing(self._ladder.read(page, lane, streaming=streaming)) as events:
             async for event in events:
                 if watched and isinstance(event, Recognition) and event.engine == EngineName.DEEPSEEK:
@@ -64,12 +62,22 @@ class Witness:
                 else:
                     yield event
 
+    async def upright(self, page: PageInput) -> PageInput:
+        """The page as DeepSeek-OCR should see it: turned, where a CPU engine sees that it lies."""
+        second = self.registry.second
+        return self._turn(page, await self._seen(page, second, compares=False)) if second else page
+
+    def _turn(self, page: PageInput, seen: Recognition | None) -> PageInput:
+        if not (seen and seen.page.rotation and self._settings.turn_pages):
+            return page
+        self._turned.labels(seen.page.rotation).inc()
+        return replace(page, turn=seen.page.rotation)
+
     def _compares(self, options: RecognizeOptions) -> bool:
         return self._settings.align_lines and options.task_type in _COMPARABLE
 
-    async def _seen(self, page: PageInput, second: Lane) -> Recognition | None:
+    async def _seen(self, page: PageInput, second: Lane, *, compares: bool) -> Recognition | None:
         """What the CPU engine makes of the page: its lines, or only which way up they stand."""
-        compares = self._compares(page.options)
         if not compares and not self._settings.turn_pages:
             return None
         options = replace(_LINES, languages=page.options.languages)

@@ -4,7 +4,7 @@ import pytest
 from pecia_core.errors import Overloaded
 from pecia_core.recognition import RecognizeOptions
 from pecia_ocr.admission import Admission
-from pecia_ocr.scheduling.process import PageInput
+from pecia_ocr.scheduling.page import PageInput
 from pecia_ocr.settings import LimitSettings
 
 

@@ -17,7 +17,7 @@ from pecia_ocr.cache.entry import FORMAT, MAX_BYTES, decoded, encoded
 from pecia_ocr.cache.key import key_of
 from pecia_ocr.engines.base import EngineInfo
 from pecia_ocr.scheduling.frames import RawShape
-from pecia_ocr.scheduling.process import PageInput
+from pecia_ocr.scheduling.page import PageInput
 
 ENGINE = EngineInfo(EngineName.RAPID, ("rapid",), "ppocr-6", tuple(TaskType))
 SIZED = EngineInfo(EngineName.DEEPSEEK, ("deepseek-ocr",), "r1", tuple(TaskType), tuple(ModelSize))

@@ -22,7 +22,6 @@ from pecia_ocr.engines.base import CancelToken, EngineEvent, Finished, Interrupt
 from pecia_ocr.engines.deepseek import rehearsal, testing
 from pecia_ocr.engines.deepseek.engine import DeepseekEngine, _fitting
 from pecia_ocr.engines.deepseek.tickets import Request
-from pecia_ocr.engines.deepseek.views import plan_views
 from pecia_ocr.server import OcrServer
 from pecia_ocr.settings import Settings
 from pecia_ocr.testing import running
@@ -97,9 +96,8 @@ def test_a_page_is_its_tenants(engine: DeepseekEngine) -> None:
     def asked() -> Request:
         tenant.set("acme")
         assert engine._ready is not None
-        loaded = engine._ready.loaded
-        plan = plan_views(256, 256, ModelSize.TINY, loaded.profile)
-        return engine._request(loaded, page(), RecognizeOptions(), plan)
+        profile = engine._ready.loaded.profile
+        return engine._request(profile, [0, 12, 13], (), None, RecognizeOptions())
 
     assert copy_context().run(asked).tenant == "acme"
 

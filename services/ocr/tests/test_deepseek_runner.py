@@ -46,7 +46,7 @@ def seat(running: Runner, prompts: Sequence[list[int]], slots: Sequence[int]) ->
     """Greedy, without rules."""
     running.seat(
         [
-            Newcomer(slot, ids, running.embed(ids, None), Rules())
+            Newcomer(slot, ids, running.embed(ids, ()), Rules())
             for slot, ids in zip(slots, prompts, strict=True)
         ]
     )
@@ -185,11 +185,11 @@ def test_scores_and_words_are_upstreams(tiny_model: LoadedModel) -> None:
     assert isinstance(picture, torch.Tensor)
     ids = prompt(tiny_model.profile, plan, *upstream["prompt"].tolist())
     running = Runner(tiny_model, RunnerOptions(2, 256, NGram(8, 32)))
-    embeddings = running.embed([*ids, 0], picture)
+    embeddings = running.embed([*ids, 0], [picture])
     hidden = tiny_model.model.model.language_model(inputs_embeds=embeddings[None]).last_hidden_state
     scores = tiny_model.model.lm_head(hidden[0, -len(upstream["scores"]) :])
     np.testing.assert_allclose(scores.numpy(), upstream["scores"], rtol=0, atol=1e-3)
-    running.seat([Newcomer(1, ids, running.embed(ids, picture), Rules())])
+    running.seat([Newcomer(1, ids, running.embed(ids, [picture]), Rules())])
     words = upstream["words"].tolist()
     said, logprobs = [], []
     for step in range(len(words)):

@@ -231,7 +231,7 @@ def test_impossible_requests_are_refused_at_once(start: Start, tiny_model: Loade
         scheduler.submit(words(5, ngram=NGram(99, 100)))
     for ids in ([0], prompt(tiny_model.profile, small[1]), [0, *[259] * 110, 5]):
         with pytest.raises(ValueError, match="placeholder"):
-            scheduler.submit(Request(ids, *small))
+            scheduler.submit(Request(ids, (small,)))
 
 
 def test_stats_tell_what_is_done(start: Start) -> None:

@@ -78,7 +78,7 @@ async def test_each_rpc_has_its_scope(start_server: StartServer, file: KeysFile,
         "Forget": ocr_pb2.ForgetRequest(),
         "KeyUses": ocr_pb2.KeyUsesRequest(),
     }
-    assert set(allowed) | {"RecognizeStream"} == {
+    assert set(allowed) | {"RecognizeStream", "RecognizePages"} == {
         method.name for method in ocr_pb2.DESCRIPTOR.services_by_name["OcrService"].methods
     }
     for method, message in messages.items():
@@ -111,6 +111,31 @@ async def test_only_what_was_signed_counts(start_server: StartServer, signer: Si
     assert "another method" in await caller.outcome("Forget", ocr_pb2.ForgetRequest(tenant="beta"), **good)
     assert "not believed" in await caller.read(**(good | {"x_pecia_assertion": "a.b.c"}))
     await caller.channel.close()
+
+
+async def test_pages_are_signed_for_together(
+    start_server: StartServer, signer: Signer, tmp_path: Path
+) -> None:
+    """All of them and in their order."""
+    settings = scripted_settings(assertion={"keys_file": tmp_path / "verifying.pem"})
+    server = await start_server(settings)
+    pages = [picture((1, 2, 3)), picture((4, 5, 6))]
+    said = Statement("acme", "RecognizePages", "req-1", digest_of(*pages))
+    shown = [("x-request-id", "req-1"), ("x-pecia-assertion", signer.sign(said))]
+
+    async def told(sent: list[bytes]) -> int:
+        message = ocr_pb2.RecognizePagesRequest(
+            pictures=[ocr_pb2.Picture(encoded=page) for page in sent],
+            options=ocr_pb2.RecognizeOptions(model="scripted"),
+        )
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            calls = ocr_pb2_grpc.OcrServiceStub(channel).RecognizePages(message, metadata=shown)
+            return sum([event.event.HasField("finished") async for event in calls])
+
+    assert await told(pages) == 2
+    for others in (pages[:1], pages[::-1], [*pages, pages[0]], []):
+        with pytest.raises(grpc.aio.AioRpcError, match="another picture"):
+            await told(others)
 
 
 async def test_a_callers_own_key_works_beside_assertions(

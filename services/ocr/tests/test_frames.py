@@ -22,6 +22,8 @@ _LINE = Line("Rp 10.000", Polygon.from_bbox(BBox(1, 2, 3, 4)), 0.5, row=7)
         frames.Failed(None, "engine_unavailable", "no model"),
         frames.Text(3, Delta("\nRp 10.000", _LINE)),
         frames.Done(3, Recognition(Page(10, 20), "text", "rapid")),
+        frames.PageDone(3, Recognition(Page(10, 20), "text", "deepseek")),
+        frames.AllDone(3, 1 << 30),
         frames.Stopped(3),
     ],
 )

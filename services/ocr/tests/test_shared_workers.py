@@ -12,7 +12,8 @@ from pecia.ocr.v1 import ocr_pb2, ocr_pb2_grpc
 from pecia_core.recognition import Delta, Recognition, RecognizeOptions
 from pecia_ocr.engines.scripted import digest_of
 from pecia_ocr.scheduling.lane import Lane
-from pecia_ocr.scheduling.process import EngineSpec, PageInput
+from pecia_ocr.scheduling.page import PageInput
+from pecia_ocr.scheduling.process import EngineSpec
 from pecia_ocr.server import OcrServer
 from pecia_ocr.settings import worker_environment
 from pecia_ocr.testing import picture, scripted_settings, until

@@ -9,7 +9,7 @@ from pecia_core.keys import Scope
 from pecia_gateway.access import needs
 from pecia_gateway.gateway import Gateway, TheGateway
 from pecia_gateway.inventory import model_list
-from pecia_gateway.schemas.openai import Model, ModelList
+from pecia_gateway.schemas.completions import Model, ModelList
 from pecia_gateway.schemas.problem import problems
 from pecia_gateway.visits import identified
 

@@ -12,12 +12,8 @@ from pecia_gateway.completions import Surface, complete
 from pecia_gateway.gateway import TheGateway
 from pecia_gateway.rendering import chat_completion, text_completion
 from pecia_gateway.schemas.caching import ASKING, TELLING
-from pecia_gateway.schemas.openai import (
-    ChatCompletion,
-    ChatCompletionRequest,
-    CompletionRequest,
-    TextCompletion,
-)
+from pecia_gateway.schemas.completions import ChatCompletion, TextCompletion
+from pecia_gateway.schemas.openai import ChatCompletionRequest, CompletionRequest
 from pecia_gateway.schemas.problem import READING, problems
 from pecia_gateway.streaming import ChatChunks, TextChunks
 

@@ -31,6 +31,7 @@ class EngineHealth(BaseModel):
     sizes: list[str]
     languages: list[str]
     slots: int = Field(description="Pages it can read at once.")
+    pages_together: int = Field(1, description="Pages it can read as one document; see `pages_together`.")
 
 
 class WallHealth(BaseModel):

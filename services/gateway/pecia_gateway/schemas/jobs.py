@@ -6,7 +6,7 @@ from pecia_jobs.model import JobState, JobStatus, PageSource
 from pecia_jobs.reviews import ReviewStatus
 from pydantic import BaseModel, Field
 
-from pecia_gateway.schemas.openai import OcrNotice
+from pecia_gateway.schemas.completions import OcrNotice
 
 _ID = "document.pdf_20251121_120000_0123abcd"
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from pecia_gateway.schemas.openai import OcrNotice, OcrTimings
+from pecia_gateway.schemas.completions import OcrNotice, OcrTimings
 from pecia_gateway.schemas.problem import Problem
 
 

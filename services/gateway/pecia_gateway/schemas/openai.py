@@ -11,7 +11,6 @@ from pydantic.json_schema import SkipJsonSchema
 
 MAX_CHOICES = 4
 MAX_REF_TEXT = 1000  # characters
-OpenAIFinish = Literal["stop", "length"]
 _MAX_INT32 = 2**31 - 1
 _MAX_INT64 = 2**63 - 1
 
@@ -130,6 +129,11 @@ class GenerationRequest(PageRequest):
     repetition_penalty: float | None = Field(None, gt=0, le=10)
     user: str | None = None
     service_tier: str | None = Field(None, description="`priority`, `default`, `auto` or `flex`.")
+    pages_together: bool | None = Field(
+        None,
+        description="Read several pages as one document, with models that were taught to (Unlimited-OCR; "
+        "/health says how many at once). Others read each by itself and say so in `ocr.warnings`.",
+    )
     # Not in the document, where fuzzers would find that too short a time is a 504, as it should be.
     timeout_s: SkipJsonSchema[float | None] = Field(None, gt=0, le=3600)
     extra_body: dict[str, Any] | None = Field(
@@ -176,125 +180,3 @@ class CompletionRequest(GenerationRequest):
     image: str | ImageUrl | None = Field(None, description="A `data:` or `https:` URL.")
     image_url: str | ImageUrl | None = Field(None, description="The same as `image`.")
     logprobs: int | None = Field(None, description="Refused.")
-
-
-class Choice(BaseModel):
-    """What every choice has."""
-
-    index: int
-    finish_reason: OpenAIFinish
-    logprobs: None = None
-
-
-class AssistantMessage(BaseModel):
-    """The answer."""
-
-    role: Literal["assistant"] = "assistant"
-    content: str
-    refusal: None = None
-
-
-class ChatChoice(Choice):
-    """One answer of a chat completion."""
-
-    message: AssistantMessage
-
-
-class TextChoice(Choice):
-    """One answer of a text completion."""
-
-    text: str
-
-
-class PromptTokensDetails(BaseModel):
-    """Of what the prompt tokens were."""
-
-    image_tokens: int = 0
-    cached_tokens: int = 0
-    audio_tokens: int = 0
-
-
-class TokenUsage(BaseModel):
-    """Tokens. Engines without tokens count no prompt and one per word."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    prompt_tokens_details: PromptTokensDetails
-
-
-class OcrNotice(BaseModel):
-    """Something to know although the answer came."""
-
-    code: str
-    message: str
-
-
-class OcrTimings(BaseModel):
-    """Milliseconds, summed over the pages."""
-
-    decode_ms: float
-    queue_ms: float
-    engine_ms: float
-    total_ms: float
-
-
-class OcrExtension(BaseModel):
-    """What pecia knows beyond OpenAI's fields."""
-
-    engine: str = Field(description="What read the pages.", examples=["rapid"])
-    model: str = Field(description="Weights and revision.")
-    fallback_from: str = Field(description="What was asked for, where another engine answered; else empty.")
-    attempts: int
-    warnings: list[OcrNotice]
-    finish_reason: str = Field(description="stop, length, repetition or cancelled.")
-    truncated: bool = Field(description="Whether text is missing at the end.")
-    cached: bool = Field(description="Whether every page is from a result that was kept.")
-    timings: OcrTimings
-    pages: list[dict[str, Any]] = Field(
-        description="Pages > blocks > lines > words; pixels of the picture as received, origin top left. "
-        "With `annotate` each has `annotated_png`, a PNG in base64; with `figures` the `figures` that its "
-        "text names, as JPEGs in base64."
-    )
-
-
-class Completion(BaseModel):
-    """What both OpenAI answers share."""
-
-    id: str
-    created: int = Field(description="Seconds since 1970.")
-    model: str = Field(description="The model that was asked for.")
-    usage: TokenUsage
-    ocr: OcrExtension
-
-
-class ChatCompletion(Completion):
-    """The answer of `POST /v1/chat/completions`."""
-
-    object: Literal["chat.completion"] = "chat.completion"
-    choices: list[ChatChoice]
-
-
-class TextCompletion(Completion):
-    """The answer of `POST /v1/completions`."""
-
-    object: Literal["text_completion"] = "text_completion"
-    choices: list[TextChoice]
-
-
-class Model(BaseModel):
-    """One name a caller may use."""
-
-    id: str
-    object: Literal["model"] = "model"
-    created: int = Field(description="Seconds since 1970.")
-    owned_by: str = "pecia"
-    engine: str = Field(description="What answers; empty for `auto`.")
-    state: str = Field(description="loading, ready, draining, failed or unavailable.")
-
-
-class ModelList(BaseModel):
-    """Every name a caller may use."""
-
-    object: Literal["list"] = "list"
-    data: list[Model]

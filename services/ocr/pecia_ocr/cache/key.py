@@ -9,7 +9,7 @@ from pecia_core.recognition import RecognizeOptions
 from pecia_core.vocabulary import Priority
 
 from pecia_ocr.engines.base import EngineInfo
-from pecia_ocr.scheduling.process import PageInput
+from pecia_ocr.scheduling.page import PageInput
 
 # Hashing this much takes a millisecond at most; more is done beside the event loop.
 _AT_ONCE_BYTES = 1 << 18

@@ -12,7 +12,7 @@ from pecia_ocr.cache.entry import decoded, encoded, worth_keeping
 from pecia_ocr.cache.key import key_of, repeatable, tenant_mark
 from pecia_ocr.cache.store import Store
 from pecia_ocr.engines.base import EngineInfo
-from pecia_ocr.scheduling.process import PageInput
+from pecia_ocr.scheduling.page import PageInput
 
 
 class Outcome(StrEnum):

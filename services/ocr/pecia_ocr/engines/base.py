@@ -1,6 +1,6 @@
 """The contract of an engine: one page at a time, events as they come, stoppable between lines."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
@@ -59,7 +59,10 @@ class CancelToken:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What an engine is and can do. `revision` names weights and version."""
+    """What an engine is and can do. `revision` names weights and version.
+
+    `pages_together`: that it can read as one document; engines with more than 1 are `ReadsTogether`.
+    """
 
     name: EngineName
     models: tuple[str, ...]
@@ -67,6 +70,7 @@ class EngineInfo:
     tasks: tuple[TaskType, ...]
     sizes: tuple[ModelSize, ...] = ()
     languages: tuple[str, ...] = ()
+    pages_together: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class PlacedLine:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Comes last, from engines with more to say than their lines."""
+    """Comes last, from engines with more to say than their lines. Of several pages each has its own."""
 
     finish_reason: FinishReason = FinishReason.STOP
     usage: Usage | None = None
@@ -122,5 +126,20 @@ class Engine(Protocol):
             Interrupted: as soon as `cancel` says so.
             Broken: no page can be read in this process any more.
             pecia_core.errors.PeciaError: this page cannot be read.
+        """
+        ...
+
+
+class ReadsTogether(Engine, Protocol):
+    """Reads several pages as one document, too."""
+
+    def read_together(
+        self, pages: Sequence[Pixels], options: RecognizeOptions, cancel: CancelToken
+    ) -> Iterator[EngineEvent]:
+        """Read them, as many as `pages_together` at most; each page's events end with its own Finished.
+
+        Pages it did not come to, at the end, have none: they can be read by themselves.
+
+        Raises: as `read`.
         """
         ...

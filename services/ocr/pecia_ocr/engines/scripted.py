@@ -7,7 +7,7 @@ chooses; otherwise the scene called "default" is played. Same picture, same opti
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from threading import Event
 
@@ -59,6 +59,7 @@ hang = true
 """
 _CRASHED = 70  # what the process exits with
 _DIGEST_LENGTH = 16
+_PAGES_TOGETHER = 4
 
 
 class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,7 +110,9 @@ class ScriptedEngine:
     def info(self) -> EngineInfo:
         """It claims to do everything."""
         revision = f"script-{sha256(self._script.encode()).hexdigest()[:8]}"
-        return EngineInfo(EngineName.SCRIPTED, ("scripted",), revision, tuple(TaskType))
+        return EngineInfo(
+            EngineName.SCRIPTED, ("scripted",), revision, tuple(TaskType), pages_together=_PAGES_TOGETHER
+        )
 
     def load(self, progress: Callable[[float], None]) -> None:
         """Read the script.
@@ -139,6 +142,16 @@ class ScriptedEngine:
             yield Block(scene.kind, whole, (), scene.count, content=scene.content)
         _disaster(scene)
         yield Finished(scene.finish_reason)
+
+    def read_together(
+        self, pages: Sequence[Pixels], options: RecognizeOptions, cancel: CancelToken
+    ) -> Iterator[EngineEvent]:
+        """Play the scenes of several pages, up to one that does not end well."""
+        for page in pages:
+            for event in self.read(page, options, cancel):
+                yield event
+                if isinstance(event, Finished) and event.finish_reason is not FinishReason.STOP:
+                    return
 
     def _scene(self, pixels: Pixels, ref_text: str) -> Scene:
         name, *changes = ref_text.split() or [""]

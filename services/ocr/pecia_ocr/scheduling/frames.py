@@ -39,10 +39,18 @@ class Load(msgspec.Struct, frozen=True, tag=True):
     places: dict[str, str] = {}
 
 
+class Further(msgspec.Struct, frozen=True):
+    """A page that is read together with the one before it, whose bytes its own follow in the payload."""
+
+    length: int
+    raw: RawShape | None = None
+    turn: int = 0
+
+
 class Read(msgspec.Struct, frozen=True, tag=True):
     """Service to worker: read the page in the payload; encoded, unless `raw` says how it lies.
 
-    `turn`, `glance`: as in `process.PageInput`.
+    `turn`, `glance`, `further`: as in `process.PageInput`.
     """
 
     call_id: int
@@ -52,6 +60,7 @@ class Read(msgspec.Struct, frozen=True, tag=True):
     tenant: str = ""
     turn: int = 0
     glance: bool = False
+    further: tuple[Further, ...] = ()
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):
@@ -103,6 +112,20 @@ class Done(msgspec.Struct, frozen=True, tag=True):
     resident_bytes: int = 0
 
 
+class PageDone(msgspec.Struct, frozen=True, tag=True):
+    """Worker to service: the next of several pages is read; more may come."""
+
+    call_id: int
+    recognition: Recognition
+
+
+class AllDone(msgspec.Struct, frozen=True, tag=True):
+    """Worker to service: no more of several pages will be read, and the process has this size."""
+
+    call_id: int
+    resident_bytes: int = 0
+
+
 class Stopped(msgspec.Struct, frozen=True, tag=True):
     """Worker to service: a cancelled page has been let go."""
 
@@ -110,7 +133,7 @@ class Stopped(msgspec.Struct, frozen=True, tag=True):
 
 
 ToWorker = Load | Read | Cancel
-FromWorker = Loading | Ready | Failed | Text | BlockRead | Done | Stopped
+FromWorker = Loading | Ready | Failed | Text | BlockRead | Done | PageDone | AllDone | Stopped
 
 _encoder = msgspec.msgpack.Encoder()
 to_worker_decoder: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)

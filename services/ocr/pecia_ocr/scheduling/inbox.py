@@ -7,6 +7,9 @@ from pecia_core.errors import PeciaError, Unavailable, from_code
 
 from pecia_ocr.scheduling import frames
 
+# After these a worker says no more of a page.
+_ENDS = PeciaError | frames.Failed | frames.Done | frames.AllDone | frames.Stopped
+
 
 class WorkerGone(Unavailable):
     """The process ended; another one takes its place.
@@ -33,14 +36,14 @@ class Inbox:
         self._queue.put_nowait(said)
 
     async def frames(self) -> AsyncIterator[frames.FromWorker]:
-        """Frames until the page has ended, in Done or Stopped.
+        """Frames until the page has ended, in Done, AllDone or Stopped.
 
         Raises:
             PeciaError: the page cannot be read, or its worker is gone.
         """
         while not self.ended:
             said = await self._queue.get()
-            self.ended = isinstance(said, PeciaError | frames.Failed | frames.Done | frames.Stopped)
+            self.ended = isinstance(said, _ENDS)
             if isinstance(said, PeciaError):
                 raise said
             if isinstance(said, frames.Failed):

@@ -16,7 +16,8 @@ from pecia_ocr.scheduling import frames
 from pecia_ocr.scheduling.inbox import WorkerGone
 from pecia_ocr.scheduling.keeper import Keeper
 from pecia_ocr.scheduling.pace import Pace
-from pecia_ocr.scheduling.process import EngineSpec, PageInput, WorkerProcess
+from pecia_ocr.scheduling.page import PageInput
+from pecia_ocr.scheduling.process import EngineSpec, WorkerProcess
 from pecia_ocr.scheduling.waiting import WaitingRoom
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,9 @@ class Lane:
     async def read(self, page: PageInput) -> AsyncGenerator[Event, None]:
         """Wait for a place, then give what the worker says: Started, deltas and blocks, one Recognition.
 
+        Where several pages are read together, each has its deltas, blocks and Recognition; the last of them
+        may have none, and are to be read by themselves.
+
         Closing this generator leaves the queue, or frees the place.
 
         Raises:
@@ -117,9 +121,10 @@ class Lane:
             yield Started(self.name, self.info.revision if self.info else "", queue_ms)
             async with aclosing(worker.read(page)) as messages:
                 async for message in messages:
-                    yield _event(message, queue_ms)
+                    if not isinstance(message, frames.AllDone):
+                        yield _event(message, queue_ms)
             # Pages of one worker share its core: each had about this part of the time.
-            self.pace.record((monotonic() - began) / (1 + (beside + worker.pages) / 2))
+            self.pace.record((monotonic() - began) / page.pages / (1 + (beside + worker.pages) / 2))
         finally:
             self.running -= 1
             self._room.release(worker)
@@ -181,7 +186,7 @@ def _event(message: frames.FromWorker, queue_ms: float) -> Event:
             return delta
         case frames.BlockRead(block=block):
             return block
-        case frames.Done(recognition=recognition):
+        case frames.Done(recognition=recognition) | frames.PageDone(recognition=recognition):
             return replace(recognition, timings=replace(recognition.timings, queue_ms=queue_ms))
         case other:
             raise WorkerGone(f"The worker said {type(other).__name__} while reading.")

@@ -13,13 +13,13 @@ from itertools import count
 
 import msgspec
 from pecia_core.errors import EngineFailed, PeciaError, from_code
-from pecia_core.recognition import RecognizeOptions
 from pecia_wall import buried
 
 from pecia_ocr.decoding import DecodeLimits
 from pecia_ocr.engines.base import EngineInfo
 from pecia_ocr.scheduling import frames
 from pecia_ocr.scheduling.inbox import Inbox, WorkerGone
+from pecia_ocr.scheduling.page import PageInput
 
 log = logging.getLogger(__name__)
 
@@ -45,23 +45,6 @@ class EngineSpec:
     max_resident_bytes: int | None = None
     reload_patience_s: float = 10.0
     demo: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PageInput:
-    """A page on its way to a worker: encoded bytes, or raw pixels where `raw` says how they lie.
-
-    `turn`: degrees clockwise by which it is turned before the engine sees it. `glance`: only which way up it
-    stands is wanted, of an engine that can tell.
-    """
-
-    data: bytes
-    options: RecognizeOptions
-    request_id: str = ""
-    raw: frames.RawShape | None = None
-    tenant: str = ""
-    turn: int = 0
-    glance: bool = False
 
 
 class WorkerProcess:
@@ -142,7 +125,7 @@ class WorkerProcess:
                     raise WorkerGone(f"The worker said {type(other).__name__} while loading.")
 
     async def read(self, page: PageInput) -> AsyncGenerator[frames.FromWorker, None]:
-        """Send a page and give what the worker says of it, ending with Done.
+        """Send a page and give what the worker says of it, ending with Done; of several, with AllDone.
 
         Leaving early cancels the page; its place is free again when this generator is closed.
 
@@ -154,10 +137,7 @@ class WorkerProcess:
         self._inboxes[call_id] = inbox
         self._idle.clear()
         try:
-            read = frames.Read(
-                call_id, page.options, page.request_id, page.raw, page.tenant, page.turn, page.glance
-            )
-            await self._send(read, page.data)
+            await self._send(*page.frame(call_id))
             async for frame in inbox.frames():
                 yield frame
         finally:
@@ -192,7 +172,7 @@ class WorkerProcess:
                 frame = await self._receive()
                 if isinstance(frame, frames.Loading | frames.Ready) or frame.call_id is None:
                     continue
-                if isinstance(frame, frames.Done):
+                if isinstance(frame, frames.Done | frames.AllDone):
                     self._weigh(frame.resident_bytes)
                 if inbox := self._inboxes.get(frame.call_id):
                     inbox.put(frame)

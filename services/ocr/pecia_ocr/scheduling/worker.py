@@ -14,6 +14,7 @@ from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread
 
+from msgspec.structs import replace
 from pecia_core.document import Block
 from pecia_core.errors import EngineFailed, PeciaError, Unavailable
 from pecia_core.recognition import Delta
@@ -24,7 +25,7 @@ from pecia_wall import WallMissing, die_with
 from pecia_ocr import decoding
 from pecia_ocr.engines import catalogue
 from pecia_ocr.engines.base import Broken, CancelToken, Engine, Interrupted, tenant
-from pecia_ocr.reading import glance, read_page
+from pecia_ocr.reading import glance, read_page, read_together
 from pecia_ocr.scheduling import frames, walls
 
 log = logging.getLogger(__name__)
@@ -148,6 +149,11 @@ class Worker:
         try:
             token = self._tokens[call_id]
             decode = partial(self._decode, read, payload)
+            if read.further:
+                decodes = [partial(self._decode, *each) for each in _apart(read, payload)]
+                for recognition in read_together(engine, decodes, read.options, token, emit):
+                    self._line.send(frames.PageDone(call_id, recognition))
+                return frames.AllDone(call_id, resident_bytes())
             if read.glance:
                 recognition = glance(engine, decode, read.options, token)
             else:
@@ -172,6 +178,16 @@ class Worker:
         raw = read.raw
         pixels = decoding.from_raw(raw.width, raw.height, raw.channels, raw.stride, payload)
         return decoding.Decoded(pixels, raw.width, raw.height).turn(read.turn)
+
+
+def _apart(read: frames.Read, payload: bytes) -> list[tuple[frames.Read, bytes]]:
+    """Each of the pages that are read together, with its own bytes."""
+    end = len(payload) - sum(page.length for page in read.further)
+    pages = [(replace(read, further=()), payload[:end])]
+    for page in read.further:
+        begin, end = end, end + page.length
+        pages.append((replace(read, raw=page.raw, turn=page.turn, further=()), payload[begin:end]))
+    return pages
 
 
 def main() -> None:

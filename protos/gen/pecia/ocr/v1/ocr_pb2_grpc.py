@@ -44,6 +44,11 @@ class OcrServiceStub:
                 request_serializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.RecognizeStreamRequest.SerializeToString,
                 response_deserializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.RecognizeStreamResponse.FromString,
                 _registered_method=True)
+        self.RecognizePages = channel.unary_stream(
+                '/pecia.ocr.v1.OcrService/RecognizePages',
+                request_serializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.RecognizePagesRequest.SerializeToString,
+                response_deserializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.RecognizePagesResponse.FromString,
+                _registered_method=True)
         self.Describe = channel.unary_unary(
                 '/pecia.ocr.v1.OcrService/Describe',
                 request_serializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.DescribeRequest.SerializeToString,
@@ -73,6 +78,15 @@ class OcrServiceServicer:
 
     def RecognizeStream(self, request, context):
         """Reads a page and sends text as it is recognised: started, then deltas and blocks, then finished.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecognizePages(self, request, context):
+        """Reads several pages together, as one document, for models that were trained to (pages_together of
+        EngineDescription). The events of each page come page after page, and each page ends with its own finished.
+        Nothing is taken from results that were kept, and nothing is kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,6 +125,11 @@ def add_OcrServiceServicer_to_server(servicer, server):
                     servicer.RecognizeStream,
                     request_deserializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.RecognizeStreamRequest.FromString,
                     response_serializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.RecognizeStreamResponse.SerializeToString,
+            ),
+            'RecognizePages': grpc.unary_stream_rpc_method_handler(
+                    servicer.RecognizePages,
+                    request_deserializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.RecognizePagesRequest.FromString,
+                    response_serializer=pecia_dot_ocr_dot_v1_dot_ocr__pb2.RecognizePagesResponse.SerializeToString,
             ),
             'Describe': grpc.unary_unary_rpc_method_handler(
                     servicer.Describe,
@@ -182,6 +201,33 @@ class OcrService:
             '/pecia.ocr.v1.OcrService/RecognizeStream',
             pecia_dot_ocr_dot_v1_dot_ocr__pb2.RecognizeStreamRequest.SerializeToString,
             pecia_dot_ocr_dot_v1_dot_ocr__pb2.RecognizeStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecognizePages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/pecia.ocr.v1.OcrService/RecognizePages',
+            pecia_dot_ocr_dot_v1_dot_ocr__pb2.RecognizePagesRequest.SerializeToString,
+            pecia_dot_ocr_dot_v1_dot_ocr__pb2.RecognizePagesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,29 +1,30 @@
 """One answer of the model in this process: tokens in, text and blocks out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from pecia_core.document import Block
-from pecia_core.recognition import Delta, RecognizeOptions
+from pecia_core.recognition import RecognizeOptions
 from tokenizers.decoders import DecodeStream
 
 from pecia_ocr.engines.deepseek.loader import LoadedModel
 from pecia_ocr.engines.deepseek.tickets import Step
-from pecia_ocr.engines.deepseek.transcript import Transcript
+from pecia_ocr.engines.deepseek.transcript import Said, Transcript
 
 
 class Answer:
     """Turns tokens into text, and follows it."""
 
-    def __init__(self, loaded: LoadedModel, size: tuple[int, int], options: RecognizeOptions) -> None:
-        """Nothing is written yet; `size` = width and height of the page, pixels."""
+    def __init__(
+        self, loaded: LoadedModel, sizes: Sequence[tuple[int, int]], options: RecognizeOptions
+    ) -> None:
+        """Nothing is written yet; `sizes` = width and height of each page, pixels."""
         self._tokenizer = loaded.tokenizer
         self._end = loaded.profile.eos_token_id
         # Boxes and tables are written in special tokens.
         self._decoding = DecodeStream(skip_special_tokens=False)
-        self.transcript = Transcript(loaded.profile, size, options)
+        self.transcript = Transcript(loaded.profile, sizes[0], options, sizes[1:])
         self.tokens = 0
 
-    def more(self, step: Step) -> Iterator[Delta | Block]:
+    def more(self, step: Step) -> Iterator[Said]:
         """What is certain after one more step."""
         for token, logprob in zip(step.token_ids, step.logprobs, strict=True):
             if not self.transcript.is_over:

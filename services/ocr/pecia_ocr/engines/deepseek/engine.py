@@ -1,10 +1,11 @@
 """DeepSeek-OCR behind the seam of `engines.base`: many threads ask, one scheduler owns the device.
 
 A page, in this order: blank? -> plan -> views -> prompt -> scheduler -> tokens -> text -> grammar -> blocks.
+Several together go the same way in one request, and `division` says whose each block is.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -12,19 +13,21 @@ from pathlib import Path
 import torch
 from pecia_core.errors import EngineFailed, InvalidRequest, Unavailable
 from pecia_core.recognition import RecognizeOptions, Usage
-from pecia_core.vocabulary import EngineName, FinishReason, Priority, TaskType
+from pecia_core.vocabulary import EngineName, FinishReason, ModelSize, Priority, TaskType
 
 from pecia_ocr.cores import usable_cores
 from pecia_ocr.engines.base import Broken, CancelToken, EngineEvent, EngineInfo, Finished, Pixels, tenant
 from pecia_ocr.engines.deepseek.answer import Answer
+from pecia_ocr.engines.deepseek.division import by_page
 from pecia_ocr.engines.deepseek.guard import is_blank
 from pecia_ocr.engines.deepseek.kv import token_bytes
 from pecia_ocr.engines.deepseek.loader import LoadedModel, load_model
-from pecia_ocr.engines.deepseek.profiles import DEMO, MODELS, ModelProfile, demonstrated
-from pecia_ocr.engines.deepseek.prompts import prompt_ids
+from pecia_ocr.engines.deepseek.profiles import DEMO, MODELS, ModelProfile, NGram, demonstrated
+from pecia_ocr.engines.deepseek.prompts import multi_page_ids, prompt_ids
 from pecia_ocr.engines.deepseek.scheduler import Scheduler, SchedulerLimits
 from pecia_ocr.engines.deepseek.tickets import Request
-from pecia_ocr.engines.deepseek.views import ViewPlan, plan_views, render
+from pecia_ocr.engines.deepseek.transcript import NextPage, Said
+from pecia_ocr.engines.deepseek.views import Shown, plan_views, render, size_of
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,7 @@ class DeepseekEngine:
         memory_gb: float = 20.0,
         public_key: str = "",
         demo: bool = False,
+        pages_together: int = 8,
     ) -> None:
         """Nothing is loaded yet.
 
@@ -64,6 +68,7 @@ class DeepseekEngine:
             memory_gb: of the GPU, at most.
             public_key: PEM of whoever may sign checkpoints; "" = they need no signature.
             demo: it is the small one that comes along, which was taught one size and one task.
+            pages_together: that one request may show, at most, to a model that reads several.
         """
         self._folder = Path(folder)
         self._device = device
@@ -72,6 +77,7 @@ class DeepseekEngine:
         self._memory_gb = memory_gb
         self._public_key = public_key
         self._demo = demo
+        self._pages_together = pages_together
         self._models = (DEMO,) if demo else MODELS
         self._ready: _Ready | None = None
 
@@ -83,7 +89,8 @@ class DeepseekEngine:
         profile = self._ready.loaded.profile
         revision = f"{profile.family}-{self._ready.loaded.revision}"
         tasks, sizes = tuple(profile.tasks), tuple(profile.sizes)
-        return EngineInfo(EngineName.DEEPSEEK, self._models, revision, tasks, sizes)
+        together = self._pages_together if profile.multi_page else 1
+        return EngineInfo(EngineName.DEEPSEEK, self._models, revision, tasks, sizes, pages_together=together)
 
     def load(self, progress: Callable[[float], None]) -> None:
         """Load the checkpoint and set up the slots.
@@ -101,11 +108,13 @@ class DeepseekEngine:
         )
         if self._demo:
             loaded = replace(loaded, profile=demonstrated(loaded.profile))
-        length = min(loaded.profile.max_context, self._max_tokens + _longest_prompt(loaded.profile))
+        prompt = _longest_prompt(loaded.profile, self._pages_together)
+        length = min(loaded.profile.max_context, self._max_tokens + prompt)
         slots = (
             _fitting(loaded, self._slots, length, self._memory_gb) if device.type == "cuda" else self._slots
         )
-        scheduler = Scheduler(loaded, SchedulerLimits(slots=slots, max_length=length))
+        limits = SchedulerLimits(slots=slots, max_length=length, ngram=loaded.profile.widest_ngram)
+        scheduler = Scheduler(loaded, limits)
         scheduler.warm_up(length)
         self._ready = _Ready(loaded, scheduler)
         log.info("Slots set up", extra={"slots": slots, "tokens": length})
@@ -129,40 +138,61 @@ class DeepseekEngine:
             Broken: the device is lost.
             PeciaError: what was asked cannot be done, or the device failed.
         """
-        ready = self._ready
-        if ready is None:
-            raise EngineFailed("The DeepSeek-OCR engine was asked before it was loaded.")
+        ready = self._loaded()
         if is_blank(pixels):
             yield Finished()
             return
-        height, width = pixels.shape[:2]
-        plan = plan_views(width, height, options.model_size, ready.loaded.profile)
-        request = self._request(ready.loaded, pixels, options, plan)
-        answer = Answer(ready.loaded, (width, height), options)
-        ticket = ready.scheduler.submit(request)
-        cancel.on_cancel(ticket.cancel)
-        try:
-            for step in ticket.steps():
-                cancel.check()
-                yield from answer.more(step)
-                if answer.transcript.is_over:
-                    break
-        except EngineFailed as error:
-            if ready.scheduler.broken is not None:
-                raise Broken from error
-            raise
-        finally:
-            ticket.cancel()
-        cancel.check()
-        yield from answer.transcript.finish()
-        reason = answer.transcript.reason or ticket.reason or FinishReason.STOP
-        yield Finished(reason, Usage(len(request.ids), plan.image_tokens, answer.tokens))
+        profile = ready.loaded.profile
+        page = _shown(pixels, options.model_size, profile)
+        tokens = page[1].image_tokens
+        ids = prompt_ids(ready.loaded.encode, options.task_type, options.ref_text, tokens, profile)
+        request = self._request(profile, ids, (page,), profile.ngram, options)
+        answer = Answer(ready.loaded, [size_of(pixels)], options)
+        for event in _said(ready.scheduler, request, answer, cancel):
+            if isinstance(event, Finished):
+                yield replace(event, usage=Usage(len(ids), tokens, answer.tokens))
+            elif not isinstance(event, NextPage):
+                yield event
+
+    def read_together(
+        self, pages: Sequence[Pixels], options: RecognizeOptions, cancel: CancelToken
+    ) -> Iterator[EngineEvent]:
+        """Read several pages as one document, in the size the model learnt that with; raises as `read`.
+
+        The answer may hold as many tokens as that about one page. Pages it does not come to get no Finished.
+        """
+        ready = self._loaded()
+        loaded, asked = ready.loaded, ready.loaded.profile.multi_page
+        if asked is None:
+            raise EngineFailed(f"The model {loaded.profile.family} was asked for several pages together.")
+        shown = [None if is_blank(page) else _shown(page, asked.size, loaded.profile) for page in pages]
+        pictures = tuple(page for page in shown if page)
+        if not pictures:
+            yield from (Finished() for _ in pages)
+            return
+        tokens = sum(plan.image_tokens for _, plan in pictures)
+        ids = multi_page_ids(loaded.encode, tokens, loaded.profile)
+        request = self._request(loaded.profile, ids, pictures, asked.ngram, options)
+        sizes = [size_of(page) for page, seen in zip(pages, shown, strict=True) if seen]
+        answer = Answer(loaded, sizes, options)
+        said = _said(ready.scheduler, request, answer, cancel)
+        events = by_page(said, [page is not None for page in shown])
+        yield from _counted(events, shown, len(ids) - tokens, answer)
+
+    def _loaded(self) -> _Ready:
+        if self._ready is None:
+            raise EngineFailed("The DeepSeek-OCR engine was asked before it was loaded.")
+        return self._ready
 
     def _request(
-        self, loaded: LoadedModel, pixels: Pixels, options: RecognizeOptions, plan: ViewPlan
+        self,
+        profile: ModelProfile,
+        ids: list[int],
+        pictures: tuple[Shown, ...],
+        ngram: NGram | None,
+        options: RecognizeOptions,
     ) -> Request:
-        profile, sampling = loaded.profile, options.sampling
-        ids = prompt_ids(loaded.encode, options.task_type, options.ref_text, plan.image_tokens, profile)
+        sampling = options.sampling
         most = min(sampling.max_tokens or self._max_tokens, self._max_tokens, profile.max_context - len(ids))
         if most < 1:
             raise InvalidRequest(
@@ -171,18 +201,59 @@ class DeepseekEngine:
             )
         return Request(
             ids=ids,
-            views=render(pixels, plan),
-            plan=plan,
+            pictures=pictures,
             max_new_tokens=most,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             seed=sampling.seed,
             repetition_penalty=sampling.repetition_penalty,
-            ngram=profile.ngram,
+            ngram=ngram,
             priority=_URGENCY[options.priority],
             tenant=tenant.get(),
             deadline=None,
         )
+
+
+def _said(
+    scheduler: Scheduler, request: Request, answer: Answer, cancel: CancelToken
+) -> Iterator[Said | Finished]:
+    """What the model writes, and why it ends."""
+    ticket = scheduler.submit(request)
+    cancel.on_cancel(ticket.cancel)
+    try:
+        for step in ticket.steps():
+            cancel.check()
+            yield from answer.more(step)
+            if answer.transcript.is_over:
+                break
+    except EngineFailed as error:
+        if scheduler.broken is not None:
+            raise Broken from error
+        raise
+    finally:
+        ticket.cancel()
+    cancel.check()
+    yield from answer.transcript.finish()
+    yield Finished(answer.transcript.reason or ticket.reason or FinishReason.STOP)
+
+
+def _counted(
+    events: Iterator[EngineEvent], shown: Sequence[Shown | None], question: int, answer: Answer
+) -> Iterator[EngineEvent]:
+    """The same, with the tokens of each page; the first that was shown pays for the question."""
+    pages, before = iter(shown), 0
+    for event in events:
+        if isinstance(event, Finished) and (page := next(pages)):
+            own = page[1].image_tokens
+            yield replace(event, usage=Usage(question + own, own, answer.tokens - before))
+            question, before = 0, answer.tokens
+        else:
+            yield event
+
+
+def _shown(pixels: Pixels, size: ModelSize | None, profile: ModelProfile) -> Shown:
+    plan = plan_views(*size_of(pixels), size, profile)
+    return render(pixels, plan), plan
 
 
 def _cap(device: torch.device, gigabytes: float) -> None:
@@ -209,9 +280,11 @@ def _fitting(loaded: LoadedModel, wanted: int, length: int, gigabytes: float) ->
     return slots
 
 
-def _longest_prompt(profile: ModelProfile) -> int:
-    """Tokens before the answer, at most, whatever the page's shape."""
+def _longest_prompt(profile: ModelProfile, pages_together: int) -> int:
+    """Tokens before the answer, at most, whatever the page's shape and however many pages there are."""
     sides = [side * 640 for side in range(1, profile.max_tiles + 1)]
     pages = [page for page in product(sides, sides) if page[0] * page[1] <= profile.max_tiles * 640**2]
     plans = (plan_views(*page, size, profile) for page in pages for size in profile.sizes)
-    return max(plan.image_tokens for plan in plans) + _LONGEST_QUESTION
+    several = profile.multi_page
+    together = pages_together * plan_views(640, 640, several.size, profile).image_tokens if several else 0
+    return max(together, *(plan.image_tokens for plan in plans)) + _LONGEST_QUESTION

@@ -87,6 +87,12 @@ class ModelProfile:
     newlines: bool = True
     multi_page: TaskPrompt | None = None
 
+    @property
+    def widest_ngram(self) -> NGram:
+        """The longest and widest that is asked of it, about one page or several."""
+        several = self.multi_page.ngram if self.multi_page and self.multi_page.ngram else self.ngram
+        return NGram(max(self.ngram.size, several.size), max(self.ngram.window, several.window))
+
 
 _CELLS = (128_821, 128_822)  # <td> and </td>: rows of empty cells are no loop
 _FREE_OCR = TaskPrompt("<image>\nFree OCR.")

@@ -63,7 +63,7 @@ def shown(
 ) -> Request:
     """A request with a page of noise."""
     views, plan = page(model.profile, size, seed, _ONE_ROW)
-    return Request(prompt(model.profile, plan, 100 + seed, 12, 13), views, plan, **rest)
+    return Request(prompt(model.profile, plan, 100 + seed, 12, 13), ((views, plan),), **rest)
 
 
 def said(ticket: Ticket) -> list[int]:
@@ -79,15 +79,16 @@ def generated(
     """What transformers generates from this request alone, with its own picture code and cache."""
     ids = torch.tensor([request.ids])
     pictures: dict[str, Any] = {}
-    if request.views is not None and request.plan is not None:
-        tiles = request.views.tiles
+    if request.pictures:
+        plans = [plan for _, plan in request.pictures]
+        tiles = [tile for views, _ in request.pictures for tile in views.tiles]
         pictures = {
-            "pixel_values": normalised(request.views.overview[None]),
+            "pixel_values": torch.cat([normalised(views.overview[None]) for views, _ in request.pictures]),
             "pixel_values_local": torch.cat([normalised(tile[None]) for tile in tiles]) if tiles else None,
-            "num_local_patches": [len(tiles)],
+            "num_local_patches": [len(views.tiles) for views, _ in request.pictures],
         }
         if model.profile.newlines:
-            pictures["patches_grid"] = [[max(request.plan.columns, 1), max(request.plan.rows, 1)]]
+            pictures["patches_grid"] = [[max(plan.columns, 1), max(plan.rows, 1)] for plan in plans]
     output = model.model.generate(
         input_ids=ids,
         attention_mask=torch.ones_like(ids),

@@ -8,7 +8,7 @@ import asyncio
 import base64
 import io
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from http import HTTPStatus
@@ -24,11 +24,13 @@ from pecia_core.vocabulary import EngineName, FinishReason
 from PIL import Image
 
 from pecia_ocr.engines.base import CancelToken, EngineEvent, EngineInfo, Finished, Pixels
+from pecia_ocr.engines.deepseek.division import by_page
 from pecia_ocr.engines.deepseek.guard import is_blank
 from pecia_ocr.engines.deepseek.profiles import MODEL, MODELS, REF_TEXT_MARK
 from pecia_ocr.engines.deepseek.prompts import plain_words
 from pecia_ocr.engines.deepseek.served import find
-from pecia_ocr.engines.deepseek.transcript import Transcript
+from pecia_ocr.engines.deepseek.transcript import NextPage, Said, Transcript
+from pecia_ocr.engines.deepseek.views import size_of
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ _CONNECT_S = 5.0
 _QUALITY = 95
 _LATER_S = 5.0
 
-Said = ChatCompletionChunk | PeciaError | None
+_Heard = ChatCompletionChunk | PeciaError | None
 """What comes of a page: chunks, then an error or nothing more."""
 
 
@@ -69,7 +71,9 @@ class RemoteEngine:
         """What the profile says the server can do."""
         profile = self._served.profile
         revision = f"{self._model or MODEL}@{self._served.name}"
-        return EngineInfo(EngineName.DEEPSEEK, MODELS, revision, tuple(profile.tasks), tuple(profile.sizes))
+        tasks, sizes = tuple(profile.tasks), tuple(profile.sizes)
+        together = self._served.pages_together
+        return EngineInfo(EngineName.DEEPSEEK, MODELS, revision, tasks, sizes, pages_together=together)
 
     def load(self, progress: Callable[[float], None]) -> None:
         """Wait for the server.
@@ -111,9 +115,37 @@ class RemoteEngine:
         if is_blank(pixels):
             yield Finished()
             return
-        height, width = pixels.shape[:2]
-        request = self._request(pixels, options)
-        transcript = Transcript(self._served.profile, (width, height), options)
+        served = self._served
+        self._check_size(options)
+        text = served.prompt(options.task_type).replace(REF_TEXT_MARK, plain_words(options.ref_text))
+        request = self._request([pixels], text, served.request, options)
+        transcript = Transcript(served.profile, size_of(pixels), options)
+        for event in self._said(request, transcript, cancel):
+            if not isinstance(event, NextPage):
+                yield event
+
+    def read_together(
+        self, pages: Sequence[Pixels], options: RecognizeOptions, cancel: CancelToken
+    ) -> Iterator[EngineEvent]:
+        """Read several pages as one document; raises as `read`.
+
+        Pages the answer leaves out get no Finished. What the server counted is told of the last one.
+        """
+        served = self._served
+        written = [page for page in pages if not is_blank(page)]
+        if not written:
+            yield from (Finished() for _ in pages)
+            return
+        request = self._request(written, served.prompt_together, served.together, options)
+        first, *others = map(size_of, written)
+        transcript = Transcript(served.profile, first, options, others)
+        said = self._said(request, transcript, cancel)
+        yield from by_page(said, [not is_blank(page) for page in pages])
+
+    def _said(
+        self, request: dict[str, Any], transcript: Transcript, cancel: CancelToken
+    ) -> Iterator[Said | Finished]:
+        """What the model writes, and why it ends."""
         ended = FinishReason.STOP
         usage = Usage()
         for chunk in self._chunks(request, cancel):
@@ -127,8 +159,8 @@ class RemoteEngine:
         yield from transcript.finish()
         yield Finished(transcript.reason or ended, usage)
 
-    def _request(self, pixels: Pixels, options: RecognizeOptions) -> dict[str, Any]:
-        served, sampling = self._served, options.sampling
+    def _check_size(self, options: RecognizeOptions) -> None:
+        served = self._served
         if options.model_size and options.model_size not in served.profile.sizes:
             able = ", ".join(served.profile.sizes) or "no sizes at all"
             raise InvalidRequest(
@@ -136,23 +168,26 @@ class RemoteEngine:
                 code="unsupported_value",
                 param="model_size",
             )
-        text = served.prompt(options.task_type).replace(REF_TEXT_MARK, plain_words(options.ref_text))
-        picture = {"type": "image_url", "image_url": {"url": _data_url(pixels)}}
-        content = [picture, {"type": "text", "text": text}]
+
+    def _request(
+        self, pages: Sequence[Pixels], text: str, fields: Mapping[str, object], options: RecognizeOptions
+    ) -> dict[str, Any]:
+        sampling, most = options.sampling, self._served.max_tokens
+        pictures = [{"type": "image_url", "image_url": {"url": _data_url(page)}} for page in pages]
         wanted = {"top_p": sampling.top_p, "seed": sampling.seed}
         return {
             "model": self._model,
-            "messages": [{"role": "user", "content": content}],
+            "messages": [{"role": "user", "content": [*pictures, {"type": "text", "text": text}]}],
             "temperature": sampling.temperature,
-            "max_tokens": min(sampling.max_tokens or served.max_tokens, served.max_tokens),
+            "max_tokens": min(sampling.max_tokens or most, most),
             "stream": True,
             "stream_options": {"include_usage": True},
-            "extra_body": dict(served.request),
+            "extra_body": dict(fields),
             **{name: value for name, value in wanted.items() if value is not None},
         }
 
     def _chunks(self, request: dict[str, Any], cancel: CancelToken) -> Iterator[ChatCompletionChunk]:
-        said: SimpleQueue[Said] = SimpleQueue()
+        said: SimpleQueue[_Heard] = SimpleQueue()
         asking: Future[None] = asyncio.run_coroutine_threadsafe(self._ask(request, said), self._loop)
         cancel.on_cancel(partial(_give_up, asking))
         try:
@@ -165,7 +200,7 @@ class RemoteEngine:
         finally:
             asking.cancel()
 
-    async def _ask(self, request: dict[str, Any], said: SimpleQueue[Said]) -> None:
+    async def _ask(self, request: dict[str, Any], said: SimpleQueue[_Heard]) -> None:
         if self._client is None:
             raise RuntimeError("asked before loaded")
         try:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from random import SystemRandom
 
 import torch
@@ -97,7 +98,7 @@ class Rounds:
             ValueError: prompt and picture do not belong together.
         """
         placeholders = request.ids.count(self._image)
-        expected = request.plan.image_tokens if request.views is not None and request.plan is not None else 0
+        expected = sum(plan.image_tokens for _, plan in request.pictures)
         short = len(request.ids) < _SHORTEST_PROMPT
         if placeholders != expected or short or request.ids[-1] == self._image:
             raise ValueError(
@@ -178,16 +179,14 @@ class Rounds:
     def _shown(self, chosen: Sequence[tuple[int, Seat]]) -> list[Newcomer]:
         """Encode all pictures together; who fails leaves, the others go on."""
         requests = [seat.ticket.request for _, seat in chosen]
-        shown = [(request.views, request.plan) for request in requests]
-        pages = [(views, plan) for views, plan in shown if views is not None and plan is not None]
-        pictures = iter(self._vision.encode(pages))
+        encoded = iter(self._vision.encode([page for request in requests for page in request.pictures]))
         newcomers = []
         for (slot, seat), request in zip(chosen, requests, strict=True):
-            picture = next(pictures) if request.views is not None else None
-            if isinstance(picture, PeciaError):
-                self._fail(slot, picture)
+            pictures = list(islice(encoded, len(request.pictures)))
+            if failure := next((error for error in pictures if isinstance(error, PeciaError)), None):
+                self._fail(slot, failure)
                 continue
-            embeddings = self.runner.embed(request.ids, picture)
+            embeddings = self.runner.embed(request.ids, pictures)
             newcomers.append(Newcomer(slot, request.ids, embeddings, seat.rules))
         return newcomers
 

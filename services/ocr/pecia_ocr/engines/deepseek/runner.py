@@ -149,13 +149,13 @@ class Runner:
         """How many rows a step computes of which `rows`, from the first, are needed."""
         return self._batches[bisect_left(self._batches, rows)] if self._rounded else rows
 
-    def embed(self, ids: Sequence[int], picture: torch.Tensor | None) -> torch.Tensor:
-        """The embeddings of all ids but the last: [ids - 1, width]; the picture's stand at its tokens."""
+    def embed(self, ids: Sequence[int], pictures: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The embeddings of all ids but the last: [ids - 1, width]; the pictures' stand at their tokens."""
         index = torch.tensor(ids[:-1], device=self.device)
         embeddings: torch.Tensor = self._text.embed_tokens(index)
-        if picture is not None:
+        if pictures:
             places = [place for place, token in enumerate(ids) if token == self._image]
-            embeddings[torch.tensor(places, device=self.device)] = picture
+            embeddings[torch.tensor(places, device=self.device)] = torch.cat(list(pictures))
         return embeddings
 
     def seat(self, newcomers: Sequence[Newcomer]) -> None:

@@ -6,8 +6,10 @@ file:
     family = "deepseek-ocr"   # prompts and grammar of a model pecia knows, or:
     [prompts]                 # a text for each task the model can do
     sizes = ["gundam"]        # model sizes the server can be asked for
+    pages_together = 8        # pages that it reads as one document; left out = one at a time
     max_tokens = 6000         # of one answer
     [request]                 # fields sent with every page
+    [together]                # fields sent with several, in place of those of the same name
 """
 
 import tomllib
@@ -15,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 from pecia_core.errors import Unavailable
@@ -27,16 +30,30 @@ _FOLDER = files("pecia_ocr.engines.deepseek") / "served"
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A model on another server. `request` = fields of OpenAI's chat API, or of the server's own."""
+    """A model on another server. `request` = fields of OpenAI's chat API, or of the server's own.
+
+    `together`: those for `pages_together` pages at once, or fewer.
+    """
 
     name: str
     profile: ModelProfile
     max_tokens: int
     request: Mapping[str, object]
+    pages_together: int
+    together: Mapping[str, object]
 
     def prompt(self, task: TaskType) -> str:
         """What to ask; the picture is sent beside it."""
-        return self.profile.tasks[task].text.removeprefix(IMAGE_MARK).strip("\n")
+        return _said(self.profile.tasks[task])
+
+    @property
+    def prompt_together(self) -> str:
+        """What to ask about several pages; only of a model that reads several."""
+        return _said(self.profile.multi_page) if self.profile.multi_page else ""
+
+
+def _said(prompt: TaskPrompt) -> str:
+    return prompt.text.removeprefix(IMAGE_MARK).strip("\n")
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -45,6 +62,8 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     max_tokens: int = 4096
     prompts: dict[TaskType, str] = {}
     request: dict[str, object] = {}
+    pages_together: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    together: dict[str, object] = {}
 
 
 def names() -> list[str]:
@@ -75,7 +94,11 @@ def find(name: str) -> Served:
         raise Unavailable(f"The served model {name!r} cannot be understood: {error}.") from error
     if said.family is None and not said.prompts:
         raise Unavailable(f"The served model {name!r} names neither a family nor prompts.")
-    return Served(Path(name).stem, _profile(said), said.max_tokens, said.request)
+    profile = _profile(said)
+    if said.pages_together > 1 and profile.multi_page is None:
+        raise Unavailable(f"The served model {name!r} is of a family that reads one page at a time.")
+    both = {**said.request, **said.together}
+    return Served(Path(name).stem, profile, said.max_tokens, said.request, said.pages_together, both)
 
 
 def _profile(said: _File) -> ModelProfile:

@@ -9,17 +9,16 @@ from pecia_core.errors import PeciaError
 from pecia_core.vocabulary import FinishReason
 
 from pecia_ocr.engines.deepseek.profiles import NGram
-from pecia_ocr.engines.deepseek.views import ViewPlan, Views
+from pecia_ocr.engines.deepseek.views import Shown
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one page's answer is made from.
+    """What the answer about one page is made from, or about several that are shown together.
 
     Attributes:
-        ids: the prompt, a placeholder for every token of the picture, text at its end.
-        views: the picture; None = the prompt has no placeholders.
-        plan: of these views.
+        ids: the prompt, a placeholder for every token of the pictures, text at its end.
+        pictures: one a page, in order; none = the prompt has no placeholders.
         max_new_tokens: of the answer; 0 = as many as there is room for.
         temperature: 0 = always the likeliest token.
         top_p: draw among the likeliest tokens of this much probability; None = among all.
@@ -32,8 +31,7 @@ class Request:
     """
 
     ids: list[int]
-    views: Views | None = None
-    plan: ViewPlan | None = None
+    pictures: tuple[Shown, ...] = ()
     max_new_tokens: int = 0
     temperature: float = 0.0
     top_p: float | None = None

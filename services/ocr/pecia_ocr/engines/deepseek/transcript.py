@@ -1,31 +1,46 @@
 """One answer while it is written: text in, text and blocks out, and when to stop."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pecia_core.document import Block
 from pecia_core.recognition import Delta, RecognizeOptions
 from pecia_core.vocabulary import FinishReason
 
-from pecia_ocr.engines.deepseek.grammar import BlockPiece, Grammar, Piece, TextPiece
+from pecia_ocr.engines.deepseek.grammar import BlockPiece, Grammar, PagePiece, Piece, TextPiece
 from pecia_ocr.engines.deepseek.guard import LoopDetector
 from pecia_ocr.engines.deepseek.profiles import ModelProfile
 from pecia_ocr.engines.deepseek.stops import Stops
 from pecia_ocr.engines.deepseek.sureness import Sureness
 
 
-class Transcript:
-    """Follows what a model writes about one page, wherever the model runs."""
+@dataclass(frozen=True, slots=True)
+class NextPage:
+    """What follows is about the next of several pages."""
 
-    def __init__(self, profile: ModelProfile, size: tuple[int, int], options: RecognizeOptions) -> None:
+
+Said = Delta | Block | NextPage
+
+
+class Transcript:
+    """Follows what a model writes about one page or several, wherever the model runs."""
+
+    def __init__(
+        self,
+        profile: ModelProfile,
+        size: tuple[int, int],
+        options: RecognizeOptions,
+        more_sizes: Sequence[tuple[int, int]] = (),
+    ) -> None:
         """Begin.
 
         Args:
             profile: of the model.
             size: width and height of the page, pixels.
             options: what the caller wants.
+            more_sizes: of the pages behind the first, where several were shown.
         """
-        self._grammar = Grammar(profile, *size, options.task_type)
+        self._grammar = Grammar(profile, *size, options.task_type, more_sizes)
         self._loop = LoopDetector()
         self._stops = Stops(options.sampling.stop)
         self._sureness = Sureness()
@@ -36,9 +51,7 @@ class Transcript:
         """Whether nothing more is wanted, though the model would go on."""
         return self.reason is not None
 
-    def write(
-        self, text: str, tokens: Sequence[int] = (), logprob: float | None = None
-    ) -> Iterator[Delta | Block]:
+    def write(self, text: str, tokens: Sequence[int] = (), logprob: float | None = None) -> Iterator[Said]:
         """What is certain after more of the answer.
 
         Args:
@@ -54,17 +67,22 @@ class Transcript:
         elif self._loop.feed(tokens, text):
             self.reason = FinishReason.REPETITION
 
-    def finish(self) -> Iterator[Delta | Block]:
+    def finish(self) -> Iterator[Said]:
         """What was held back, now that nothing more comes."""
         yield from self._said(self._grammar.feed(self._stops.finish()))
         yield from self._said(self._grammar.finish())
 
-    def _said(self, pieces: list[Piece]) -> Iterator[Delta | Block]:
+    def _said(self, pieces: list[Piece]) -> Iterator[Said]:
         for piece in pieces:
-            if isinstance(piece, TextPiece):
-                yield Delta(piece.text)
-            elif isinstance(piece, BlockPiece):
-                yield self._weighed(piece)
+            match piece:
+                case TextPiece():
+                    yield Delta(piece.text)
+                case BlockPiece():
+                    yield self._weighed(piece)
+                case PagePiece():
+                    # What a page shares with the one before it, such as its head, is no loop.
+                    self._loop = LoopDetector()
+                    yield NextPage()
 
     def _weighed(self, piece: BlockPiece) -> Block:
         """The block with how sure the model was of it."""

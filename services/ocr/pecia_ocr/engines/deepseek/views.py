@@ -46,6 +46,16 @@ class Views:
     tiles: list[NDArray[np.uint8]]
 
 
+# A page as the model is shown it.
+Shown = tuple[Views, ViewPlan]
+
+
+def size_of(pixels: Pixels) -> tuple[int, int]:
+    """Width and height of a page."""
+    height, width = pixels.shape[:2]
+    return width, height
+
+
 def plan_views(width: int, height: int, size: ModelSize | None, profile: ModelProfile) -> ViewPlan:
     """Decide how to show a page of so many pixels.
 

@@ -14,7 +14,7 @@ from pecia_core.errors import EngineFailed, OutOfMemory, PeciaError
 
 from pecia_ocr.engines.base import Pixels
 from pecia_ocr.engines.deepseek.loader import LoadedModel
-from pecia_ocr.engines.deepseek.views import ViewPlan, Views
+from pecia_ocr.engines.deepseek.views import Shown, Views
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,6 @@ _TOGETHER = {1280: 1, 1024: 2, 768: 4, 640: 8, 512: 8}
 _BYTE = 255.0
 _CENTRE = 0.5
 
-Shown = tuple[Views, ViewPlan]
 # A page's number in the batch, and which of its squares: 0 is the overview, then the tiles.
 _Place = tuple[int, int]
 
