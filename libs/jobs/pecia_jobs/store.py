@@ -4,14 +4,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from pecia_core.vocabulary import Priority
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pecia_jobs import changing, listing, making
 from pecia_jobs.database import Database
-from pecia_jobs.model import Job, JobOptions, JobPage, JobState, JobStatus, NewJob
+from pecia_jobs.model import Job, JobOptions, JobPage, JobState, JobStatus, NewJob, PageState
 from pecia_jobs.rows import PRIORITIES, job_from, options_from_text, page_from
-from pecia_jobs.schema import job, page_ready
+from pecia_jobs.schema import job, page, page_ready
 
 # More are not counted: for an estimate it makes no difference.
 _COUNTED_PAGES = 10_000
@@ -36,11 +36,15 @@ class JobSpec:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The whole queue: jobs being read or put together, jobs that wait, pages due (10,000 = or more)."""
+    """The whole queue: jobs being read or put together, jobs that wait, pages due (10,000 = or more).
+
+    `put_off_pages`: that wait for their next try, or for their model to be loaded (10,000 = or more).
+    """
 
     active_jobs: int
     queued_jobs: int
     due_pages: int
+    put_off_pages: int = 0
 
 
 class Store:
@@ -181,10 +185,16 @@ class Store:
 async def _counts(connection: AsyncConnection) -> Counts:
     query = select(job.c.state, func.count()).where(job.c.finished.is_(None)).group_by(job.c.state)
     states = {row[0]: int(row[1]) for row in await connection.execute(query)}
-    some = select(page_ready.c.page_id).limit(_COUNTED_PAGES).subquery()
-    due = (await connection.execute(select(func.count()).select_from(some))).scalar_one()
+    due = select(page_ready.c.page_id)
+    put_off = select(page.c.id).where(page.c.due.is_not(None), page.c.state == PageState.WAITING)
     return Counts(
         active_jobs=states.get(JobState.RUNNING, 0) + states.get(JobState.FINALIZING, 0),
         queued_jobs=states.get(JobState.QUEUED, 0) + states.get(JobState.SCHEDULED, 0),
-        due_pages=due,
+        due_pages=await _counted(connection, due),
+        put_off_pages=await _counted(connection, put_off),
     )
+
+
+async def _counted(connection: AsyncConnection, rows: Select[tuple[int]]) -> int:
+    some = rows.limit(_COUNTED_PAGES).subquery()
+    return int((await connection.execute(select(func.count()).select_from(some))).scalar_one())

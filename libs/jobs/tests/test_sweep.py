@@ -7,7 +7,7 @@ from pecia_jobs.expressions import page_id_of
 from pecia_jobs.leases import Leases, Swept
 from pecia_jobs.model import JobState, PageState
 from pecia_jobs.schema import job as jobs
-from pecia_jobs.store import Store
+from pecia_jobs.store import Counts, Store
 from pecia_jobs.testing import result_of, sample_job
 from sqlalchemy import update
 
@@ -36,11 +36,13 @@ async def test_a_page_that_was_put_off_comes_back_in_its_time(store: Store, leas
     job, _ = await store.create(sample_job(pages=2))
     first, second = await leases.claim("w1", 2)
     await leases.release([first.token], 60.0)
+    assert (await store.counts()).put_off_pages == 1
     await leases.release([second.token], 0.0)
     await leases.release([first.token], 0.0)  # no longer held: nothing changes
     assert await leases.claim("w2", 9) == []
     assert await leases.sweep() == Swept(promoted=1)
     assert [(lease.number, lease.attempt) for lease in await leases.claim("w2", 9)] == [(2, 1)]
+    assert await store.counts() == Counts(active_jobs=1, queued_jobs=0, due_pages=0, put_off_pages=1)
     (page,) = await store.pages("anna", job.id, numbers=[1])
     assert (page.state, page.attempts, page.error) == (PageState.WAITING, 0, "")
 

@@ -74,6 +74,7 @@ class Health:
                 "active_jobs": counts.active_jobs if counts else None,
                 "queued_jobs": counts.queued_jobs if counts else None,
                 "due_pages": counts.due_pages if counts else None,
+                "put_off_pages": counts.put_off_pages if counts else None,
                 "memory_mb": resident_bytes() // _MEBIBYTE,
                 "uptime_seconds": int(time.time() - self.started_at),
                 "walls": _told(self.walls) if self.walls else None,

@@ -78,7 +78,8 @@ class Metrics:
         self.room = Gauge("pecia_job_pages_room", "Pages this worker would hold.", registry=registry)
         self.queue = Gauge(
             "pecia_jobs_queue",
-            "As the database counts. what: active jobs, queued jobs, due pages.",
+            "As the database counts. what: active jobs, queued jobs, due pages, and pages that are put "
+            "off until their next try or until their model is loaded.",
             ("what",),
             registry=registry,
         )
