@@ -172,7 +172,7 @@ def test_without_jobs_nobody_is_woken_for_them() -> None:
     without = {alert["alert"] for alert in groups[0]["rules"]}
     assert without == {
         *("OcrUnhealthy", "OcrNotReady", "OcrNoRoom", "GatewayErrors", "GatewaySlow", "PagesFallBack"),
-        *("MemoryNearLimit", "PodsRestart"),
+        *("MemoryNearLimit", "WallMissing", "PodsRestart"),
     }
     sleeping = rendered("eks").one("PrometheusRule", "pecia-alerts")["spec"]["groups"][0]["rules"]
     assert "WorkersGone" not in {alert["alert"] for alert in sleeping}
