@@ -8,6 +8,24 @@ _LARGEST_BYTES = 32 << 20  # glibc takes no more; single pieces above it are han
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # <malloc.h>
 
 
+def hand_back_freed_memory() -> bool:
+    """Give the system what was freed, wherever it lies in the heap; milliseconds, however much it is.
+
+    For processes that a bound of memory replaces: what libraries use for a page only lies between what they
+    keep, and counts until it is handed back.
+
+    Returns:
+        Whether this C library can.
+    """
+    if sys.platform != "linux":
+        return False
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is None:
+        return False
+    trim(0)
+    return True
+
+
 def keep_freed_memory() -> bool:
     """Let the C library keep some of what is freed instead of handing it back to the system.
 

@@ -3,13 +3,13 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 import grpc
 import numpy as np
 import pytest
 from pecia.ocr.v1 import ocr_pb2, ocr_pb2_grpc
-from pecia_core.recognition import Delta, Recognition, RecognizeOptions
+from pecia_core.recognition import Delta, Event, Recognition, RecognizeOptions
 from pecia_ocr.engines.scripted import digest_of
 from pecia_ocr.scheduling.lane import Lane
 from pecia_ocr.scheduling.page import PageInput
@@ -115,6 +115,27 @@ async def test_a_cancelled_page_leaves_those_beside_it_alone(start_server: Start
         await until(lambda: lane.free_slots == 2)
         assert (await good).recognition.text
     assert lane.worker_pids == pids
+
+
+async def test_one_worker_at_a_time_is_replaced_for_its_size() -> None:
+    """All of them have grown with every page: there is never more than one process too many."""
+    spec = EngineSpec("scripted", {}, worker_environment(), max_resident_bytes=1)
+    lane = Lane(spec, workers=3)
+    lane.start()
+    seen: set[int] = set()
+    try:
+        await until(lambda: lane.free_slots == 3)
+        while len(seen) < 9:
+            pages = (lane.read(PageInput(picture(), RecognizeOptions())) for _ in range(3))
+            await asyncio.gather(*(_all(events) for events in pages))
+            assert 3 <= len(lane.worker_pids) <= 4
+            seen.update(lane.worker_pids)
+    finally:
+        await lane.close()
+
+
+async def _all(events: AsyncGenerator[Event, None]) -> list[Event]:
+    return [event async for event in events]
 
 
 async def test_a_worker_that_has_grown_is_replaced_without_a_gap() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from contextlib import AsyncExitStack
 from typing import Protocol
 
 from pecia_core.errors import PeciaError
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 
 _RESTART_FIRST_S = 0.1
 _RESTART_MOST_S = 30.0
+# Seconds: somebody's page may take minutes, and a worker that has grown may end meanwhile.
+_TURN_S = 30.0
 
 
 class Owner(Protocol):
@@ -41,11 +44,22 @@ class Owner(Protocol):
 class Keeper:
     """One place in a lane, filled with a living worker whenever that is possible."""
 
-    def __init__(self, spec: EngineSpec, room: WaitingRoom[WorkerProcess], owner: Owner) -> None:
-        """Nothing is started yet."""
+    def __init__(
+        self, spec: EngineSpec, room: WaitingRoom[WorkerProcess], owner: Owner, turn: asyncio.Lock
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            spec: what each worker becomes.
+            room: where workers are given pages.
+            owner: is told how the loading goes.
+            turn: of the lane: one of its workers at a time is replaced for its size, so that there are never
+                two of them more than there are places, and memory holds what it was planned to.
+        """
         self._spec = spec
         self._room = room
         self._owner = owner
+        self._turn = turn
         self._workers: set[WorkerProcess] = set()
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -85,16 +99,25 @@ class Keeper:
             "A worker has grown and is replaced",
             extra={"engine": self._spec.name, "resident_mb": worker.resident_bytes >> 20},
         )
-        successor = await self._load()  # warm before the other one takes no more pages
-        self._room.leave(worker)
-        retiring = asyncio.create_task(self._retire(worker))
-        self._retiring.add(retiring)
-        retiring.add_done_callback(self._retiring.discard)
+        async with AsyncExitStack() as stack:
+            await self._take_turn(stack)
+            successor = await self._load()  # warm before the other one takes no more pages
+            self._room.leave(worker)
+            retiring = asyncio.create_task(self._retire(worker, stack.pop_all()))
+            self._retiring.add(retiring)
+            retiring.add_done_callback(self._retiring.discard)
         return successor
 
-    async def _retire(self, worker: WorkerProcess) -> None:
-        await worker.idle()
-        await self._end(worker)
+    async def _take_turn(self, stack: AsyncExitStack) -> None:
+        """Wait until no other worker of the lane is being replaced, but not for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TURN_S):
+                await stack.enter_async_context(self._turn)
+
+    async def _retire(self, worker: WorkerProcess, turn: AsyncExitStack) -> None:
+        async with turn:
+            await worker.idle()
+            await self._end(worker)
 
     async def _end(self, worker: WorkerProcess) -> None:
         self._room.leave(worker)

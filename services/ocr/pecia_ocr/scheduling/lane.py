@@ -48,7 +48,8 @@ class Lane:
         self.running = 0
         self.on_change: Callable[[], None] = lambda: None
         self._room: WaitingRoom[WorkerProcess] = WaitingRoom()
-        self._keepers = [Keeper(spec, self._room, self) for _ in range(workers)]
+        turn = asyncio.Lock()
+        self._keepers = [Keeper(spec, self._room, self, turn) for _ in range(workers)]
         self._keeping: list[asyncio.Task[None]] = []
         self._reload_patience_s = spec.reload_patience_s
 
@@ -74,8 +75,7 @@ class Lane:
     async def read(self, page: PageInput) -> AsyncGenerator[Event, None]:
         """Wait for a place, then give what the worker says: Started, deltas and blocks, one Recognition.
 
-        Where several pages are read together, each has its deltas, blocks and Recognition; the last of them
-        may have none, and are to be read by themselves.
+        Where several pages are read together, each has its deltas, blocks and Recognition.
 
         Closing this generator leaves the queue, or frees the place.
 
@@ -123,8 +123,9 @@ class Lane:
                 async for message in messages:
                     if not isinstance(message, frames.AllDone):
                         yield _event(message, queue_ms)
-            # Pages of one worker share its core: each had about this part of the time.
-            self.pace.record((monotonic() - began) / page.pages / (1 + (beside + worker.pages) / 2))
+            # Pages of one worker share its core: each had about this part of the time. Those that are read
+            # together have one place, and whoever waits for it waits for all of them.
+            self.pace.record((monotonic() - began) / (1 + (beside + worker.pages) / 2))
         finally:
             self.running -= 1
             self._room.release(worker)

@@ -17,6 +17,7 @@ from threading import Lock, Thread
 from msgspec.structs import replace
 from pecia_core.document import Block
 from pecia_core.errors import EngineFailed, PeciaError, Unavailable
+from pecia_core.memory import hand_back_freed_memory
 from pecia_core.recognition import Delta
 from pecia_core.telemetry import configure_logging, request_id, resident_bytes
 from pecia_core.vocabulary import EngineName
@@ -153,7 +154,7 @@ class Worker:
                 decodes = [partial(self._decode, *each) for each in _apart(read, payload)]
                 for recognition in read_together(engine, decodes, read.options, token, emit):
                     self._line.send(frames.PageDone(call_id, recognition))
-                return frames.AllDone(call_id, resident_bytes())
+                return frames.AllDone(call_id, _resident_bytes())
             if read.glance:
                 recognition = glance(engine, decode, read.options, token)
             else:
@@ -170,7 +171,7 @@ class Worker:
             log.exception("The engine broke on a page")
             message = "The engine broke on this page; the log has the cause under this request id."
             return frames.Failed(call_id, EngineFailed.default_code, message)
-        return frames.Done(call_id, recognition, resident_bytes())
+        return frames.Done(call_id, recognition, _resident_bytes())
 
     def _decode(self, read: frames.Read, payload: bytes) -> decoding.Decoded:
         if read.raw is None:
@@ -178,6 +179,12 @@ class Worker:
         raw = read.raw
         pixels = decoding.from_raw(raw.width, raw.height, raw.channels, raw.stride, payload)
         return decoding.Decoded(pixels, raw.width, raw.height).turn(read.turn)
+
+
+def _resident_bytes() -> int:
+    """What this process holds, without what it no longer needs: more than a bound, and it is replaced."""
+    hand_back_freed_memory()
+    return resident_bytes()
 
 
 def _apart(read: frames.Read, payload: bytes) -> list[tuple[frames.Read, bytes]]:
