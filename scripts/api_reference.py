@@ -88,6 +88,7 @@ _SENTENCES = {
         "The PDF or TIFF has more pages than are read within a request, or than a job may have.",
         "Send it to `/v1/jobs`; split what is too long for that.",
     ),
+    "pages_not_together": ("gRPC: the model cannot read these as one document.", "Send each by itself."),
     "invalid_image": (
         "The picture is damaged or cut off.",
         "Send it again, whole.",

@@ -97,39 +97,29 @@ class GrpcClient:
         finally:
             call.cancel()
 
-    def stream_pages(
-        self,
-        pages: Sequence[bytes],
-        options: RecognizeOptions | None = None,
-        *,
-        whole: bool = False,
-        request_id: str = "",
-    ) -> Generator[tuple[int, Event], None, None]:
+    def recognize_pages(
+        self, pages: Sequence[bytes], options: RecognizeOptions | None = None, *, request_id: str = ""
+    ) -> list[Recognition]:
         """Read several encoded pictures as one document, with a model that was taught to.
 
-        Gives the page's number, from 0, and what is told of it; each page ends with its Recognition. Other
-        models read each page by itself, with a warning. Leaving the loop early cancels the call.
-
         Args:
-            pages: one picture each.
+            pages: one picture each; as many as `pages_together` of `describe` says.
             options: of all of them; page_index is the first page's.
-            whole: tell of a page only when it is whole: one that the model fails is then read again.
             request_id: to find the call in logs.
+
+        Raises:
+            InvalidRequest: they cannot be read together (`pages_not_together`): read each by itself.
+            PeciaError: as `recognize`.
         """
         request = ocr_pb2.RecognizePagesRequest(
             pictures=[ocr_pb2.Picture(encoded=page) for page in pages],
             options=wire.options_to_proto(options or RecognizeOptions()),
-            whole=whole,
         )
         call = self._stub.RecognizePages(request, timeout=self._timeout_s, metadata=self._call(request_id))
         try:
-            for message in call:
-                if (event := wire.event_from_proto(message.event)) is not None:
-                    yield message.picture, event
+            return [wire.recognition_from_proto(message.recognition) for message in call]
         except grpc.RpcError as failure:
             raise _failed(failure, request_id) from failure
-        finally:
-            call.cancel()
 
     def describe(self) -> ocr_pb2.DescribeResponse:
         """Engines, limits and load, in the contract's own words."""

@@ -61,15 +61,12 @@ class _Service(ocr_pb2_grpc.OcrServiceServicer):
     def RecognizePages(  # noqa: N802 - the contract's name
         self, request: ocr_pb2.RecognizePagesRequest, context: grpc.ServicerContext
     ) -> Iterator[ocr_pb2.RecognizePagesResponse]:
-        """A delta unless whole pages are wanted, then the page; one called full is refused."""
+        """Each page; one called full is refused."""
         self.options.append(wire.options_from_proto(request.options))
-        for number, picture in enumerate(request.pictures):
+        for picture in request.pictures:
             if picture.encoded == b"full":
                 _refuse(context)
-            if not request.whole:
-                said = wire.event_to_proto(Delta("Total 4.50", _LINE))
-                yield ocr_pb2.RecognizePagesResponse(picture=number, event=said)
-            yield ocr_pb2.RecognizePagesResponse(picture=number, event=wire.event_to_proto(_RECOGNITION))
+            yield ocr_pb2.RecognizePagesResponse(recognition=wire.recognition_to_proto(_RECOGNITION))
 
     def Describe(  # noqa: N802 - the contract's name
         self,
@@ -149,18 +146,14 @@ def test_events_come_in_order_and_the_future_is_passed_over(target: str) -> None
     assert finished == _RECOGNITION
 
 
-def test_several_pages_come_one_after_the_other(service: _Service, target: str) -> None:
-    """Each event with its page; whole pages come without the text on the way."""
+def test_several_pages_come_together(service: _Service, target: str) -> None:
+    """All of them, or an error."""
     options = RecognizeOptions("deepseek-ocr", TaskType.MARKDOWN, page_index=3)
     with GrpcClient(target) as client:
-        told = list(client.stream_pages([b"one", b"two"], options))
-        whole = list(client.stream_pages([b"one", b"two"], options, whole=True))
+        assert client.recognize_pages([b"one", b"two"], options) == [_RECOGNITION] * 2
         with pytest.raises(Overloaded, match="Too many"):
-            list(client.stream_pages([b"one", b"full"], options))
-    delta = Delta("Total 4.50", _LINE)
-    assert told == [(0, delta), (0, _RECOGNITION), (1, delta), (1, _RECOGNITION)]
-    assert whole == [(0, _RECOGNITION), (1, _RECOGNITION)]
-    assert service.options == [options] * 3
+            client.recognize_pages([b"one", b"full"], options)
+    assert service.options == [options] * 2
 
 
 @pytest.mark.parametrize("streaming", [False, True])

@@ -144,6 +144,7 @@ ERROR_CODES: dict[str, type[PeciaError]] = {
     "invalid_webhook_url": InvalidRequest,
     "webhooks_off": InvalidRequest,
     "pdf_too_many_pages": InvalidRequest,
+    "pages_not_together": InvalidRequest,
     "invalid_image": InvalidDocument,
     "empty_image_file": InvalidDocument,
     "invalid_pdf": InvalidDocument,

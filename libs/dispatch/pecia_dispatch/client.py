@@ -3,24 +3,23 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 
 import grpc
 from pecia.ocr.v1 import ocr_pb2
 from pecia_core import wire
-from pecia_core.errors import EngineFailed
+from pecia_core.errors import EngineFailed, InvalidRequest
 from pecia_core.recognition import Event, Recognition, RecognizeOptions, Started
 from pecia_identity.assertions import Statement
 
 from pecia_dispatch.addresses import Lookup, look_up
 from pecia_dispatch.call import Call
 from pecia_dispatch.fleet import Fleet, PodView
+from pecia_dispatch.pod import Pod
 from pecia_dispatch.pods import Pods
 from pecia_dispatch.settings import OcrSettings
 from pecia_dispatch.tries import Tries
 
 _log = logging.getLogger(__name__)
-_Streamed = ocr_pb2.RecognizeStreamRequest | ocr_pb2.RecognizePagesRequest
 
 
 class OcrClient:
@@ -71,57 +70,65 @@ class OcrClient:
         request = ocr_pb2.RecognizeStreamRequest(
             picture=ocr_pb2.Picture(encoded=picture), options=wire.options_to_proto(options)
         )
-        said = await self._pods.credentials.statement(call, "RecognizeStream", picture)
-        async with aclosing(self._told(request, said, call, _Progress())) as events:
-            async for _, event in events:
-                yield event
+        tries = Tries(self._pods, options.model, call.timeout_s)
+        progress = _Progress()
+        credentials = self._pods.credentials
+        said = await credentials.statement(call, "RecognizeStream", picture)
+        while True:
+            pod = await tries.next_pod()
+            metadata = credentials.metadata(call, said)
+            rpc = pod.stub.RecognizeStream(request, timeout=tries.remaining_s, metadata=metadata)
+            try:
+                with pod.busy():
+                    async for message in rpc:
+                        event = wire.event_from_proto(message)
+                        if event is not None and progress.is_news(event):
+                            yield event
+            except grpc.aio.AioRpcError as failure:
+                tries.failed(pod, failure, again=not progress.text)
+            else:
+                await _conclude(pod, rpc, progress)
+                return
+            finally:
+                rpc.cancel()
 
-    async def stream_pages(
-        self, pictures: Sequence[bytes], options: RecognizeOptions, call: Call, *, whole: bool
-    ) -> AsyncGenerator[tuple[int, Event], None]:
-        """Read several pages as one document, where the model can; tells how it goes, and with which page.
+    async def recognize_pages(
+        self, pictures: Sequence[bytes], options: RecognizeOptions, call: Call
+    ) -> list[Recognition]:
+        """Read several pages as one document, with a model that can; cancelling the task cancels the work.
 
         Args:
             pictures: one a page.
             options: of all of them; page_index is the first page's.
             call: on whose behalf.
-            whole: tell nothing of a page but its Recognition.
 
         Raises:
-            PeciaError: as `stream`; `param` is `pictures[n]` where one of them is at fault.
+            InvalidRequest: they cannot be read together (`pages_not_together`), but maybe one by one.
+            PeciaError: as `recognize`; `param` is `pictures[n]` where one of them is at fault.
         """
         request = ocr_pb2.RecognizePagesRequest(
             pictures=[ocr_pb2.Picture(encoded=picture) for picture in pictures],
             options=wire.options_to_proto(options),
-            whole=whole,
         )
-        said = await self._pods.credentials.statement(call, "RecognizePages", *pictures)
-        async with aclosing(self._told(request, said, call, _Progress(len(pictures)))) as events:
-            async for event in events:
-                yield event
-
-    async def _told(
-        self, request: _Streamed, said: Statement, call: Call, progress: "_Progress"
-    ) -> AsyncGenerator[tuple[int, Event], None]:
-        """What a pod tells of a page, or of several: which, and what."""
-        tries = Tries(self._pods, request.options.model, call.timeout_s)
+        tries = Tries(self._pods, options.model, call.timeout_s)
+        credentials = self._pods.credentials
+        said = await credentials.statement(call, "RecognizePages", *pictures)
         while True:
             pod = await tries.next_pod()
-            metadata = self._pods.credentials.metadata(call, said)
-            rpc = getattr(pod.stub, said.method)(request, timeout=tries.remaining_s, metadata=metadata)
+            metadata = credentials.metadata(call, said)
+            rpc = pod.stub.RecognizePages(request, timeout=tries.remaining_s, metadata=metadata)
             try:
                 with pod.busy():
-                    async for message in rpc:
-                        number, event = _event(message)
-                        if event is not None and progress.is_news(event):
-                            yield number, event
+                    read = [wire.recognition_from_proto(message.recognition) async for message in rpc]
             except grpc.aio.AioRpcError as failure:
-                tries.failed(pod, failure, again=not progress.text)
+                if failure.code() is grpc.StatusCode.UNIMPLEMENTED:
+                    raise _former() from failure
+                tries.failed(pod, failure)
             else:
                 pod.heard(await rpc.trailing_metadata())
-                if progress.missing:
-                    raise EngineFailed("The ocr service ended the page without a result.")
-                return
+                if len(read) != len(pictures):
+                    raise EngineFailed("The ocr service gave another number of pages than it was sent.")
+                return read
             finally:
                 rpc.cancel()
 
@@ -174,10 +181,10 @@ class OcrClient:
 class _Progress:
     """How far a stream has come, over all tries."""
 
-    def __init__(self, pages: int = 1) -> None:
+    def __init__(self) -> None:
         self._started = False
         self.text = False
-        self.missing = pages
+        self.finished = False
 
     def is_news(self, event: Event) -> bool:
         """Whether the caller has not heard that before: a second try starts a second time."""
@@ -185,14 +192,22 @@ class _Progress:
             again, self._started = self._started, True
             return not again
         self.text = True
-        self.missing -= isinstance(event, Recognition)
+        self.finished = isinstance(event, Recognition)
         return True
 
 
-def _event(
-    message: ocr_pb2.RecognizeStreamResponse | ocr_pb2.RecognizePagesResponse,
-) -> tuple[int, Event | None]:
-    """Which page something is told of, and what; None = something of a newer contract."""
-    if isinstance(message, ocr_pb2.RecognizePagesResponse):
-        return message.picture, wire.event_from_proto(message.event)
-    return 0, wire.event_from_proto(message)
+async def _conclude(
+    pod: Pod,
+    rpc: "grpc.aio.UnaryStreamCall[ocr_pb2.RecognizeStreamRequest, ocr_pb2.RecognizeStreamResponse]",
+    progress: _Progress,
+) -> None:
+    pod.heard(await rpc.trailing_metadata())
+    if not progress.finished:
+        raise EngineFailed("The ocr service ended the page without a result.")
+
+
+def _former() -> InvalidRequest:
+    """What a pod means that does not know the call, such as during an update."""
+    return InvalidRequest(
+        "This ocr service reads one page at a time. Send each page by itself.", code="pages_not_together"
+    )

@@ -84,6 +84,7 @@ class ScriptedOcr(ocr_pb2_grpc.OcrServiceServicer):
     forgotten: list[str] = field(default_factory=list)
     key_uses: dict[str, float] = field(default_factory=dict)
     pages_left_out: int = 0
+    not_together: errors.PeciaError | None = None
     running: int = 0
     cancelled: int = 0
     trailers: tuple[tuple[str, str], ...] = _TRAILERS
@@ -109,13 +110,15 @@ class ScriptedOcr(ocr_pb2_grpc.OcrServiceServicer):
     async def RecognizePages(  # noqa: N802 - named by the contract
         self, request: ocr_pb2.RecognizePagesRequest, context: Context
     ) -> AsyncIterator[ocr_pb2.RecognizePagesResponse]:
-        """The script of each picture, one after the other."""
+        """The script of each picture, one after the other, unless they cannot be read together."""
+        if self.not_together:
+            await abort(context, self.not_together, self.trailers)
         for number, picture in enumerate(request.pictures[: len(request.pictures) - self.pages_left_out]):
             one = ocr_pb2.RecognizeStreamRequest(picture=picture, options=request.options)
             one.options.page_index += number
             async for event in self._events(one, context, "RecognizePages"):
-                if not request.whole or isinstance(event, Started | Recognition):
-                    yield ocr_pb2.RecognizePagesResponse(picture=number, event=wire.event_to_proto(event))
+                if isinstance(event, Recognition):
+                    yield ocr_pb2.RecognizePagesResponse(recognition=wire.recognition_to_proto(event))
 
     async def Describe(  # noqa: N802 - named by the contract
         self,

@@ -5,8 +5,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
+import grpc
 import pytest
-from pecia_core.errors import DeadlineExceeded, EngineFailed, Overloaded, PeciaError, Unavailable
+from pecia.ocr.v1 import ocr_pb2
+from pecia_core.errors import (
+    DeadlineExceeded,
+    EngineFailed,
+    InvalidRequest,
+    Overloaded,
+    PeciaError,
+    Unavailable,
+)
 from pecia_core.recognition import Delta, Recognition, RecognizeOptions
 from pecia_dispatch import Call, OcrClient
 from pecia_dispatch.settings import OcrSettings
@@ -136,19 +145,38 @@ async def test_a_stream_refused_before_its_first_word_is_tried_elsewhere(client_
 
 
 async def test_several_pages_are_one_call(client_of: Fleet) -> None:
-    """Events come with their numbers; a pod with no room is stepped over, one that ends early is not."""
-    full = ScriptedOcr(play=lambda _picture, _options: Script(lines=(), error=Overloaded("No room.")))
+    """A pod with no room is stepped over, one that leaves a page out has failed."""
+    full = ScriptedOcr(not_together=Overloaded("No room."))
     willing = ScriptedOcr(play=lambda picture, _options: Script((picture.decode(),)))
     client = await client_of(full, willing)
-    for whole in (False, True):
-        told = [event async for event in client.stream_pages([b"one", b"two"], _OPTIONS, _CALL, whole=whole)]
-        pages = [(number, event.text) for number, event in told if isinstance(event, Recognition)]
-        assert pages == [(0, "one"), (1, "two")]
-        deltas = [(number, event.text) for number, event in told if isinstance(event, Delta)]
-        assert deltas == ([] if whole else pages)
+    for _ in range(2):
+        read = await client.recognize_pages([b"one", b"two"], _OPTIONS, _CALL)
+        assert [page.text for page in read] == ["one", "two"]
     willing.pages_left_out = 1
-    with pytest.raises(EngineFailed, match="without a result"):
-        [event async for event in client.stream_pages([b"one", b"two"], _OPTIONS, _CALL, whole=True)]
+    with pytest.raises(EngineFailed, match="another number of pages"):
+        await client.recognize_pages([b"one", b"two"], _OPTIONS, _CALL)
+
+
+class _Former(ScriptedOcr):
+    """A pod of a version that did not know the call."""
+
+    async def RecognizePages(  # noqa: N802 - named by the contract
+        self,
+        request: ocr_pb2.RecognizePagesRequest,  # noqa: ARG002 - of the contract
+        context: Any,
+    ) -> AsyncIterator[ocr_pb2.RecognizePagesResponse]:
+        """As gRPC answers for it."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+        yield ocr_pb2.RecognizePagesResponse()
+
+
+async def test_a_former_pod_reads_one_page_at_a_time(client_of: Fleet) -> None:
+    """Whoever asked may do that, and the pod is none that failed."""
+    client = await client_of(_Former())
+    with pytest.raises(InvalidRequest) as refused:
+        await client.recognize_pages([b"one", b"two"], _OPTIONS, _CALL)
+    assert refused.value.code == "pages_not_together"
+    assert (await client.recognize(b"page", _OPTIONS, _CALL)).text == "hello\nworld"
 
 
 async def test_leaving_a_stream_cancels_the_work(client_of: Fleet) -> None:

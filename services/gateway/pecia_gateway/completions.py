@@ -16,7 +16,8 @@ from pecia_gateway.asks import Ask
 from pecia_gateway.body import read_json
 from pecia_gateway.disconnection import while_connected
 from pecia_gateway.gateway import Gateway
-from pecia_gateway.pages import Picture, Reader, take_in
+from pecia_gateway.pages import Picture, take_in
+from pecia_gateway.reader import Reader
 from pecia_gateway.rendering import Head, Reading, reading_of
 from pecia_gateway.streaming import ChunkShape, ChunkWriter, EventStream, Run, frames, opened, with_pulse
 from pecia_gateway.visits import Visit, admitted

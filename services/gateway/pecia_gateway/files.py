@@ -19,8 +19,9 @@ from pecia_gateway.gateway import Gateway
 from pecia_gateway.intake import Form, Upload, UploadLimits, read_form
 from pecia_gateway.inventory import cpu_model
 from pecia_gateway.options import page_options
-from pecia_gateway.pages import Picture, Reader, blaming, together
+from pecia_gateway.pages import Picture, blaming, together
 from pecia_gateway.problems import problem_of
+from pecia_gateway.reader import Reader
 from pecia_gateway.rendering import ocr_response
 from pecia_gateway.schemas.ocr import FileProblem, FileResult, OcrResponse, OcrResults
 from pecia_gateway.schemas.openai import PageRequest

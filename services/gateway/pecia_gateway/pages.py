@@ -1,23 +1,21 @@
-"""The pages of a request: taken in, handed to the ocr service one a call, answers in page order."""
+"""The pages of a request, taken in."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, TypeVar
 
 from pecia_core import errors
-from pecia_core.recognition import Delta, Event, Recognition, RecognizeOptions
+from pecia_core.recognition import RecognizeOptions
 from pecia_core.upload import Upload
-from pecia_dispatch import Call, OcrClient
 from pecia_fetch.fetcher import Weigh, weightless
 
 from pecia_gateway.asks import Ask
 from pecia_gateway.budget import Budget
 from pecia_gateway.intake import Intake
 from pecia_gateway.messages import Source
-from pecia_gateway.rendering import json_text, page_marker
 from pecia_gateway.settings import LimitSettings
 
 _Result = TypeVar("_Result")
@@ -33,102 +31,6 @@ class Picture:
     data: bytes
     options: RecognizeOptions
     param: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Reads the pages of one request, on behalf of one caller, before `deadline` (monotonic seconds).
-
-    `pages_together`: the caller wants several pages read as one document, where the model can.
-    """
-
-    client: OcrClient
-    call: Call
-    deadline: float
-    pages_together: bool = False
-
-    async def read(self, pictures: Sequence[Picture]) -> list[Recognition]:
-        """Every page, in order; the first that fails ends the others.
-
-        Raises:
-            PeciaError: naming the field whose picture was at fault.
-        """
-        if self._as_one(pictures):
-            async with aclosing(self._stream_together(pictures, whole=True)) as told:
-                return [event async for _, event in told if isinstance(event, Recognition)]
-        return await together(self._read(picture) for picture in pictures)
-
-    async def stream(self, pictures: Sequence[Picture], *, as_json: bool) -> AsyncGenerator[Event, None]:
-        """The events of every page, page after page, a marker before each but the first.
-
-        The deltas joined are the text of the unary answer: where JSON was asked for, it comes as
-        one delta at the end.
-        """
-        read: list[Recognition] = []
-        at, said = 0, False
-        async with aclosing(self._events(pictures, whole=as_json)) as events:
-            async for index, event in events:
-                if index != at:
-                    at, said = index, False
-                    if not as_json:
-                        yield Delta(page_marker(index))
-                if isinstance(event, Recognition):
-                    read.append(event)
-                    if event.text and not (said or as_json):
-                        yield Delta(event.text)
-                said = said or isinstance(event, Delta)
-                if not (as_json and isinstance(event, Delta)):
-                    yield event
-        if as_json:
-            yield Delta(json_text(read))
-
-    def _as_one(self, pictures: Sequence[Picture]) -> bool:
-        return self.pages_together and len(pictures) > 1
-
-    async def _read(self, picture: Picture) -> Recognition:
-        with blaming(picture.param):
-            return await self.client.recognize(picture.data, picture.options, self._call())
-
-    async def _events(
-        self, pictures: Sequence[Picture], *, whole: bool
-    ) -> AsyncGenerator[tuple[int, Event], None]:
-        """What is told of the pages: which, and what."""
-        if self._as_one(pictures):
-            async with aclosing(self._stream_together(pictures, whole=whole)) as told:
-                async for index, event in told:
-                    yield index, event
-            return
-        for index, picture in enumerate(pictures):
-            with blaming(picture.param):
-                reading = self.client.stream(picture.data, picture.options, self._call())
-                async with aclosing(reading) as events:
-                    async for event in events:
-                        yield index, event
-
-    async def _stream_together(
-        self, pictures: Sequence[Picture], *, whole: bool
-    ) -> AsyncGenerator[tuple[int, Event], None]:
-        """The same of pages that the model is shown at once; the first one's options are those of all."""
-        data = [picture.data for picture in pictures]
-        told = self.client.stream_pages(data, pictures[0].options, self._call(), whole=whole)
-        try:
-            async with aclosing(told) as events:
-                async for index, event in events:
-                    yield index, event
-        except errors.PeciaError as error:
-            error.param = _fields_of(pictures).get(error.param or "", error.param)
-            raise
-
-    def _call(self) -> Call:
-        left = self.deadline - monotonic()
-        if left <= 0:
-            raise errors.DeadlineExceeded("The time given was over before the page could be read.")
-        return replace(self.call, timeout_s=min(self.call.timeout_s, left))
-
-
-def _fields_of(pictures: Sequence[Picture]) -> dict[str, str]:
-    """The ocr service's word for each picture, and the field of the request it came from."""
-    return {f"pictures[{index}]": picture.param for index, picture in enumerate(pictures)}
 
 
 async def take_in(

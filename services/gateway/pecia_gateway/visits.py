@@ -17,7 +17,7 @@ from pecia_identity.audit_log import Act
 from pecia_gateway.access import wanted_of
 from pecia_gateway.auth import Caller
 from pecia_gateway.gateway import Gateway
-from pecia_gateway.pages import Reader
+from pecia_gateway.reader import Reader
 
 _CACHE = "x-ocr-cache"
 

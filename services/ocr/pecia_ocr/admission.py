@@ -47,6 +47,11 @@ class Admission:
         self._limits = limits
         self._held = _Held()
 
+    @property
+    def max_picture_pixels(self) -> int:
+        """Of one picture, or of all that are decoded together."""
+        return self._limits.max_picture_pixels
+
     def check_picture(self, page: PageInput) -> PictureHeader:
         """Look at the header only.
 

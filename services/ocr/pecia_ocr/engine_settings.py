@@ -91,11 +91,11 @@ class DeepseekSettings(BaseModel):
         4096, ge=16, description="Tokens of one page's answer at most, where a caller names no fewer."
     )
     pages_together: int = Field(
-        8,
+        4,
         ge=1,
         le=64,
         description="Pages that a model which was taught to (Unlimited-OCR) is shown as one document, where "
-        "a caller asks for that; more are read in groups. All of a group share one answer of max_tokens.",
+        "a caller asks for that; more are read in groups. All of a group share one answer of MAX_TOKENS.",
     )
     memory_gb: float = Field(
         20.0,

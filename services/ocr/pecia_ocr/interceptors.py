@@ -163,7 +163,7 @@ class _Answer:
             case ocr_pb2.RecognizeStreamResponse() if response.HasField("started"):
                 self.engine = response.started.engine
             case ocr_pb2.RecognizePagesResponse():
-                self.note(response.event)
+                self.engine = response.recognition.engine
             case ocr_pb2.ForgetResponse():
                 self.results = response.results
 

@@ -138,7 +138,7 @@ def read_together(
     Args, raises: as `read_page`; `decodes` gives the pictures, and `options.page_index` is the first page's.
 
     Returns:
-        One Recognition a page, in order. The last pages have none where the engine did not come to them.
+        One Recognition a page, in order, of as many as the engine came to.
     """
     began = perf_counter()
     pages = [decode() for decode in decodes]

@@ -81,16 +81,15 @@ class OcrServicer(ocr_pb2_grpc.OcrServiceServicer):
         request: ocr_pb2.RecognizePagesRequest,
         context: "grpc.aio.ServicerContext[ocr_pb2.RecognizePagesRequest, ocr_pb2.RecognizePagesResponse]",
     ) -> AsyncIterator[ocr_pb2.RecognizePagesResponse]:
-        """Several pages as one document, the events of each as they come, or when it is whole."""
+        """Several pages as one document, when all of them are read."""
         options = wire.options_from_proto(request.options)
+        self._together.lane(options, len(request.pictures))  # before any of them is fetched
         pages = []
         for number, picture in enumerate(request.pictures):
             with blaming(number):
                 pages.append(await self._page(picture, options))
-        asker = _asker(context, streaming=not request.whole)
-        async with aclosing(self._together.recognize(pages, asker)) as events:
-            async for number, event in events:
-                yield ocr_pb2.RecognizePagesResponse(picture=number, event=wire.event_to_proto(event))
+        for read in await self._together.recognize(pages, _asker(context, streaming=False)):
+            yield ocr_pb2.RecognizePagesResponse(recognition=wire.recognition_to_proto(read))
 
     async def Describe(  # noqa: N802 - named by the contract
         self,

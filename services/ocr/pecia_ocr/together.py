@@ -1,76 +1,29 @@
-"""How several pages are read as one document: choose -> admit -> turn upright -> queue -> worker -> reply.
+"""How several pages are read as one document: choose -> admit -> turn upright -> queue -> worker -> all.
 
-Only models that were taught to are shown several pages, in groups as large as they take. A page that this
-does not bring, or on which the model begins to repeat itself, is read by itself, as any other is.
+Only a model that was taught to is shown several pages, and its answer counts as a whole or not at all: where
+it repeats itself, grows too long or leaves out a mark, nobody knows which words are whose. Whoever asked is
+told so, and reads the pages one by one.
 """
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, aclosing, contextmanager
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from time import monotonic
 
-from pecia_core.errors import (
-    EngineFailed,
-    InvalidDocument,
-    InvalidRequest,
-    OutOfMemory,
-    TooLarge,
-    Unavailable,
-    UnsupportedDocument,
-)
-from pecia_core.recognition import Delta, Event, Notice, Recognition, Started
-from pecia_core.vocabulary import EngineName, FinishReason
+from pecia_core.errors import DeadlineExceeded, EngineFailed, InvalidRequest, PeciaError
+from pecia_core.recognition import Recognition, RecognizeOptions
+from pecia_core.vocabulary import EngineName, ModelSize
 from prometheus_client import CollectorRegistry, Counter
 
 from pecia_ocr.admission import Admission
-from pecia_ocr.pipeline import Asker, Pipeline, cleaned, within
+from pecia_ocr.engines.base import not_together
+from pecia_ocr.pipeline import Asker, Pipeline, cleaned
 from pecia_ocr.scheduling.lane import Lane
 from pecia_ocr.scheduling.page import PageInput
 from pecia_ocr.witness import Witness
 
-_MOST = 100
-# What may be one page's fault, or go well with one page at a time.
-_MENDABLE = (EngineFailed, InvalidDocument, OutOfMemory, Unavailable)
-
-
-class Trouble(StrEnum):
-    """Why a page was read by itself."""
-
-    UNABLE = "unable"
-    REPETITION = "repetition"
-    LENGTH = "length"
-    MISSING = "missing"
-    FAILED = "failed"
-
-
-_WHY = {
-    Trouble.UNABLE: "This model reads one page at a time: so was this one.",
-    Trouble.REPETITION: "The model repeated itself while it read several pages; this one was read by itself.",
-    Trouble.LENGTH: "The answer about several pages grew too long; this one was read by itself.",
-    Trouble.MISSING: "The model left this page out when it read several; it was read by itself.",
-    Trouble.FAILED: "Reading several pages together failed; this one was read by itself.",
-}
-_UNFINISHED = {FinishReason.REPETITION: Trouble.REPETITION, FinishReason.LENGTH: Trouble.LENGTH}
-
-
-@dataclass(slots=True)
-class _Progress:
-    """How far a group has come. `heard`: some text of the page at hand has gone out."""
-
-    pages: int
-    trouble: Trouble | None = None
-    done: int = 0
-    heard: bool = False
-
-    def take(self, recognition: Recognition) -> bool:
-        """Whether the page is as good as it gets: an unfinished one that nobody heard is to be read again."""
-        trouble = _UNFINISHED.get(recognition.finish_reason)
-        if self.done == self.pages or (trouble and not self.heard):
-            self.trouble = trouble or Trouble.FAILED
-            return False
-        self.done, self.heard, self.trouble = self.done + 1, False, trouble or Trouble.MISSING
-        return True
+_MAX_INDEX = 2**31 - 1
 
 
 class Together:
@@ -79,10 +32,10 @@ class Together:
     def __init__(
         self, pipeline: Pipeline, witness: Witness, admission: Admission, metrics: CollectorRegistry
     ) -> None:
-        """Register `pecia_pages_read_apart_total`.
+        """Register `pecia_pages_together_total`.
 
         Args:
-            pipeline: reads a page by itself.
+            pipeline: reads pages one by one; knows the engines and how long a caller may wait.
             witness: sees which way up pages stand.
             admission: the limits.
             metrics: of this process.
@@ -90,118 +43,111 @@ class Together:
         self.pipeline = pipeline
         self._witness = witness
         self._admission = admission
-        self._apart = Counter(
-            "pecia_pages_read_apart_total",
-            "Pages read by themselves that should have been read with others, by why.",
-            ("trouble",),
+        self._count = Counter(
+            "pecia_pages_together_total",
+            "Pages that were to be read as one document, by what came of it: read, or an error's code.",
+            ("outcome",),
             registry=metrics,
         )
 
-    async def recognize(
-        self, pages: Sequence[PageInput], asker: Asker
-    ) -> AsyncGenerator[tuple[int, Event], None]:
-        """The events of each page, page after page, each ended with its Recognition, and whose they are.
+    def lane(self, options: RecognizeOptions, pages: int) -> Lane:
+        """Who reads so many pages as one document.
 
-        Who is not `asker.streaming` hears of a page when it is whole: no text, only Started and Recognitions.
+        Raises:
+            InvalidRequest: there are no pages, or they cannot be read together (`pages_not_together`).
+            NotFound, Unavailable: as `Registry.choose`.
+        """
+        if not pages:
+            raise InvalidRequest(
+                "The request has no pictures.", code="missing_required_parameter", param="pictures"
+            )
+        choice = self.pipeline.registry.choose(options)
+        most = choice.lane.info.pages_together if choice.lane.info else 1
+        if choice.fallback_from or most < pages:
+            raise not_together(f"The {choice.lane.name} engine reads {most} at a time; these are {pages}.")
+        if options.model_size not in (None, ModelSize.BASE) or ":" in options.model:
+            raise not_together("Several pages are shown in one size: leave model_size out.")
+        return choice.lane
+
+    async def recognize(self, pages: Sequence[PageInput], asker: Asker) -> list[Recognition]:
+        """All pages, in order.
 
         Args:
             pages: with the options of the first; the others' page_index follows from its.
             asker: who wants them, and how long they wait for all together.
 
         Raises:
+            InvalidRequest: as `lane`; and where the model's answer cannot be divided (`pages_not_together`).
             PeciaError: they were refused or cannot be read; `param` says which of `pictures` is at fault.
         """
+        outcome = EngineFailed.default_code
+        try:
+            read = await self._recognize(pages, asker)
+            outcome = "read"
+        except PeciaError as error:
+            outcome = error.code
+            raise
+        finally:
+            self._count.labels(outcome).inc(len(pages))
+        return read
+
+    async def _recognize(self, pages: Sequence[PageInput], asker: Asker) -> list[Recognition]:
         ends = monotonic() + self.pipeline.budget(asker)
+        lane = self.lane(pages[0].options, len(pages))
         pages = self._checked(pages, asker)
-        lane = self.pipeline.registry.choose(pages[0].options).lane
-        most = _most(lane) if _most(lane) > 1 else len(pages)
-        for begin in range(0, len(pages), most):
-            group = dict(enumerate(pages[begin : begin + most], begin))
-            async with aclosing(self._group(group, lane, asker, ends)) as events:
-                async for number, event in events:
-                    yield number, event
+        with ExitStack() as stack:
+            for page in pages[1:]:
+                stack.enter_context(self._admission.hold(page))
+            place = stack.enter_context(self._admission.admit(pages[0], lane, ends - monotonic()))
+            place.begin()
+            try:
+                async with asyncio.timeout(ends - monotonic()):
+                    return await self._read(pages, lane)
+            except TimeoutError:
+                raise DeadlineExceeded("The pages were not read in the time given.") from None
 
     def _checked(self, pages: Sequence[PageInput], asker: Asker) -> list[PageInput]:
-        if not pages:
-            raise InvalidRequest(
-                "The request has no pictures.", code="missing_required_parameter", param="pictures"
-            )
-        if len(pages) > _MOST:
-            raise TooLarge(
-                f"{len(pages)} pages came at once; at most {_MOST} are read together. Send fewer, or a job.",
-                code="request_too_large",
-                param="pictures",
-            )
-        options = cleaned(pages[0].options)
+        options, pixels = cleaned(pages[0].options), 0
+        if not 0 <= options.page_index <= _MAX_INDEX - len(pages):
+            raise InvalidRequest("page_index is too large for that many pages.", param="page_index")
         for number, page in enumerate(pages):
             with blaming(number):
-                self._admission.check_picture(page)
+                pixels += self._admission.check_picture(page).pixels
+        if pixels > self._admission.max_picture_pixels:
+            raise not_together(f"Together they have {pixels:,} pixels, more than are held at once.")
         return [
             replace(page, options=replace(options, page_index=number), tenant=asker.tenant)
             for number, page in enumerate(pages, options.page_index)
         ]
 
-    async def _group(
-        self, pages: Mapping[int, PageInput], lane: Lane, asker: Asker, ends: float
-    ) -> AsyncGenerator[tuple[int, Event], None]:
-        """Together as far as that goes, the rest one by one. `pages`: by their number."""
-        numbers, progress = list(pages), _Progress(len(pages))
-        if len(pages) > 1 and _most(lane) == 1:
-            progress.trouble = Trouble.UNABLE
-        elif len(pages) > 1:
-            async with aclosing(self._at_once([*pages.values()], lane, asker, ends, progress)) as events:
-                async for event in events:
-                    yield numbers[progress.done - isinstance(event, Recognition)], event
-        for number in numbers[progress.done :]:
-            if progress.trouble:
-                self._apart.labels(progress.trouble).inc()
-            alone = replace(asker, remaining_s=ends - monotonic())
-            with blaming(number):
-                async with aclosing(self.pipeline.recognize(pages[number], alone)) as events:
-                    async for event in events:
-                        if said := _flagged(event, progress.trouble, streaming=asker.streaming):
-                            yield number, said
-
-    async def _at_once(
-        self, pages: list[PageInput], lane: Lane, asker: Asker, ends: float, progress: _Progress
-    ) -> AsyncGenerator[Event, None]:
-        """One reading of all; `progress` says which pages it brought."""
-        progress.trouble = Trouble.MISSING
-        with ExitStack() as stack:
-            for page in pages[1:]:
-                stack.enter_context(self._admission.hold(page))
-            place = stack.enter_context(self._admission.admit(pages[0], lane, ends - monotonic()))
-            if lane.name is EngineName.DEEPSEEK:
-                pages = [await self._witness.upright(page) for page in pages]
-            place.begin()
-            together = replace(pages[0], further=tuple(pages[1:]))
-            try:
-                async with aclosing(lane.read(together)) as events:
-                    async for event in within(events, ends):
-                        if isinstance(event, Recognition):
-                            if not progress.take(event):
-                                return
-                            yield event
-                        elif asker.streaming or isinstance(event, Started):
-                            progress.heard |= isinstance(event, Delta)
-                            yield event
-            except _MENDABLE:
-                if progress.heard:
-                    raise
-                progress.trouble = Trouble.FAILED
+    async def _read(self, pages: Sequence[PageInput], lane: Lane) -> list[Recognition]:
+        if lane.name is EngineName.DEEPSEEK:
+            pages = await asyncio.gather(*map(self._witness.upright, pages))
+        read: list[Recognition] = []
+        async with aclosing(lane.read(replace(pages[0], further=tuple(pages[1:])))) as events:
+            async for event in events:
+                if isinstance(event, Recognition):
+                    read.append(event)
+                if len(read) > len(pages):
+                    raise EngineFailed("The engine gave more pages than it was shown.")
+        if len(read) < len(pages):
+            raise not_together(f"The model came to {len(read)} of {len(pages)} pages.")
+        return [
+            self._witness.uncompared(_told(recognition, page, first=recognition is read[0]), lane)
+            for recognition, page in zip(read, pages, strict=True)
+        ]
 
 
-def _most(lane: Lane) -> int:
-    """Pages its engine reads as one document."""
-    return lane.info.pages_together if lane.info else 1
-
-
-def _flagged(event: Event, trouble: Trouble | None, *, streaming: bool) -> Event | None:
-    """What is told of a page that is read by itself."""
-    if trouble and isinstance(event, Recognition):
-        notice = Notice("page_read_apart", _WHY[trouble])
-        return replace(event, warnings=(notice, *event.warnings))
-    return event if streaming or isinstance(event, Started | Recognition) else None
+def _told(recognition: Recognition, page: PageInput, *, first: bool) -> Recognition:
+    """A page's share: they waited once."""
+    timings = recognition.timings
+    queue_ms = timings.queue_ms if first else 0.0
+    total_ms = queue_ms + timings.decode_ms + timings.engine_ms
+    return replace(
+        recognition,
+        page=replace(recognition.page, index=page.options.page_index),
+        timings=replace(timings, queue_ms=queue_ms, total_ms=total_ms),
+    )
 
 
 @contextmanager
@@ -209,6 +155,6 @@ def blaming(number: int) -> Iterator[None]:
     """Say in errors about a picture which it is."""
     try:
         yield
-    except (InvalidDocument, UnsupportedDocument, TooLarge) as error:
+    except PeciaError as error:
         error.param = f"pictures[{number}]"
         raise

@@ -67,6 +67,13 @@ class Witness:
         second = self.registry.second
         return self._turn(page, await self._seen(page, second, compares=False)) if second else page
 
+    def uncompared(self, read: Recognition, lane: Lane) -> Recognition:
+        """The same, saying so where lines were to be compared: pages read together are not."""
+        if lane.name is not EngineName.DEEPSEEK or not self._settings.align_lines:
+            return read
+        why = "This page was read together with others: its lines were not compared."
+        return replace(read, warnings=(*read.warnings, Notice("lines_not_compared", why)))
+
     def _turn(self, page: PageInput, seen: Recognition | None) -> PageInput:
         if not (seen and seen.page.rotation and self._settings.turn_pages):
             return page

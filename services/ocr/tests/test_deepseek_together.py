@@ -4,23 +4,23 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from pecia_core.document import Block
-from pecia_core.geometry import BBox, Polygon
+from pecia_core.errors import InvalidRequest
 from pecia_core.recognition import Delta, RecognizeOptions, Sampling, Usage
-from pecia_core.vocabulary import BlockKind, FinishReason, ModelSize, TaskType
-from pecia_ocr.engines.base import CancelToken, EngineEvent, Finished
+from pecia_core.vocabulary import ModelSize, TaskType
+from pecia_ocr.engines.base import CancelToken, EngineEvent, Finished, Interrupted
 from pecia_ocr.engines.deepseek import rehearsal
 from pecia_ocr.engines.deepseek.division import by_page
 from pecia_ocr.engines.deepseek.engine import DeepseekEngine
 from pecia_ocr.engines.deepseek.loader import LoadedModel, load_model
-from pecia_ocr.engines.deepseek.profiles import Family, NGram
+from pecia_ocr.engines.deepseek.profiles import PROFILES, Family, NGram
 from pecia_ocr.engines.deepseek.scheduler import Scheduler, SchedulerLimits
-from pecia_ocr.engines.deepseek.tickets import Request
-from pecia_ocr.engines.deepseek.transcript import NextPage
+from pecia_ocr.engines.deepseek.tickets import Request, Step
+from pecia_ocr.engines.deepseek.transcript import NextPage, Transcript
 
 BASE_TOKENS = 273
 
@@ -76,23 +76,50 @@ def test_pages_are_given_to_the_model_as_transformers_does(model: LoadedModel) -
 
 
 @pytest.mark.engine
-def test_pages_are_read_and_counted(engine: DeepseekEngine) -> None:
-    """A page it does not come to is left for others, a blank one is not shown."""
+def test_noise_cannot_be_divided(engine: DeepseekEngine) -> None:
+    """What a model that learnt nothing says has no marks; a blank page is not shown."""
     assert engine.info.pages_together == 4
     blank = np.full((200, 100, 3), 255, np.uint8)
     pages = [blank, rehearsal.noise(256, 1), rehearsal.noise(256, 2)]
     options = RecognizeOptions(task_type=TaskType.MARKDOWN, sampling=Sampling(max_tokens=9))
-    events = list(engine.read_together(pages, options, CancelToken()))
-    ends = [event for event in events if isinstance(event, Finished)]
-    assert events[0] == ends[0] == Finished()
-    assert len(ends) == 2
-    assert ends[1].finish_reason in {FinishReason.LENGTH, FinishReason.STOP}
-    usage = ends[1].usage
-    assert usage is not None
-    assert usage.image_tokens == BASE_TOKENS
-    assert BASE_TOKENS < usage.prompt_tokens < BASE_TOKENS + 40
-    assert 0 < usage.completion_tokens <= 9
-    assert list(engine.read_together([blank] * 3, options, CancelToken())) == [Finished()] * 3
+    with pytest.raises(InvalidRequest) as refused:
+        list(engine.read_together(pages, options, CancelToken()))
+    assert refused.value.code == "pages_not_together"
+    assert list(engine.read_together([blank] * 3, options, CancelToken())) == [Finished(usage=Usage())] * 3
+    stopped = CancelToken()
+    stopped.cancel()
+    with pytest.raises(Interrupted):
+        list(engine.read_together(pages, options, stopped))
+
+
+@pytest.mark.engine
+def test_tokens_are_each_pages_own(engine: DeepseekEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first that was shown pays for the question; what the model wrote is counted where it stands."""
+    assert engine._ready is not None
+    encode = engine._ready.loaded.encode
+    first, second = encode("<PAGE>one two"), encode("<PAGE>three")
+    steps = [Step((token,), (-0.1,)) for token in (*first, *second)]
+    ticket = SimpleNamespace(cancel=lambda: None, steps=lambda: iter(steps), reason=None)
+    asked: list[Request] = []
+
+    def submit(request: Request) -> SimpleNamespace:
+        asked.append(request)
+        return ticket
+
+    monkeypatch.setattr(engine._ready.scheduler, "submit", submit)
+    blank = np.full((200, 100, 3), 255, np.uint8)
+    pages = [rehearsal.noise(256, 1), blank, rehearsal.noise(256, 2)]
+    events = list(engine.read_together(pages, RecognizeOptions(), CancelToken()))
+    usages = [event.usage for event in events if isinstance(event, Finished)]
+    question = len(asked[0].ids) - 2 * BASE_TOKENS
+    assert asked[0].ngram == NGram(35, 1024)
+    # The mark of the second page is known as such with its last token.
+    written = [usage.completion_tokens for usage in usages if usage]
+    assert sum(written) == len(steps)
+    assert written[1] == 0
+    assert usages[0] == Usage(question + BASE_TOKENS, BASE_TOKENS, written[0])
+    assert usages[1:] == [Usage(), Usage(BASE_TOKENS, BASE_TOKENS, written[2])]
+    assert "".join(event.text for event in events if isinstance(event, Delta)) == "one twothree"
 
 
 @pytest.mark.engine
@@ -105,14 +132,10 @@ def test_what_is_said_twice_is_looked_for_farther_back(engine: DeepseekEngine, m
 
 
 def test_an_answer_is_divided_among_its_pages() -> None:
-    """Blank ones have their turn, and those behind the last that was written have none."""
-    block = Block(BlockKind.PARAGRAPH, Polygon.from_bbox(BBox(0, 0, 1, 1)), (), 0, content="b")
-    end = Finished(FinishReason.LENGTH, Usage(9, 8, 7))
-    said: list[EngineEvent | NextPage] = [Delta("a"), NextPage(), Delta("b"), block, end]
-    divided = list(by_page(said, [False, True, False, False, True, False, True, False]))
-    assert divided == [
-        *(Finished(), Delta("a"), Finished()),
-        *(Finished(), Finished(), Delta("b"), block, end),
-        Finished(),
-    ]
-    assert list(by_page([], [False, False])) == [Finished(), Finished()]
+    """Blank ones have their turn where they stand."""
+    end, blank = Finished(usage=Usage(9, 8, 7)), Finished(usage=Usage())
+    said: list[EngineEvent | NextPage] = [Delta("a"), NextPage(), Delta("b"), end]
+    two = Transcript(PROFILES[Family.UNLIMITED], (9, 9), RecognizeOptions(), [(9, 9)])
+    list(two.write("<PAGE>a<PAGE>b"))
+    divided = list(by_page(said, two, [False, True, False, False, True, False]))
+    assert divided == [blank, Delta("a"), blank, blank, blank, Delta("b"), end, blank]

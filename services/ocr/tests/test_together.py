@@ -1,8 +1,11 @@
 """Several pages as one document, over the socket: a model server that reads them so, Tesseract beside it."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import grpc
@@ -22,7 +25,6 @@ SECOND = "<PAGE>\n<|det|>text [100, 100, 900, 400]<|/det|>Two."
 THIRD = "<PAGE>\n<|det|>text [0, 0, 999, 999]<|/det|>Three."
 LOOP = "<PAGE>\n" + "the same line again\n" * 500
 Stub = Any  # calls that are awaited
-Told = list[tuple[int, ocr_pb2.RecognizeStreamResponse]]
 
 
 @pytest.fixture
@@ -62,36 +64,40 @@ def pages_of(count: int) -> list[bytes]:
     return [page(f"Total 150 paid {number}") for number in range(count)]
 
 
-def asking(pages: Sequence[bytes], *, whole: bool = False, **options: Any) -> ocr_pb2.RecognizePagesRequest:
+def asking(pages: Sequence[bytes], **options: Any) -> ocr_pb2.RecognizePagesRequest:
     """A request for DeepSeek-OCR, if no other model is named."""
     return ocr_pb2.RecognizePagesRequest(
         pictures=[ocr_pb2.Picture(encoded=data) for data in pages],
         options=ocr_pb2.RecognizeOptions(**{"model": "deepseek-ocr", **options}),
-        whole=whole,
     )
 
 
-async def told(stub: Stub, request: ocr_pb2.RecognizePagesRequest) -> Told:
-    """All that comes."""
-    return [(said.picture, said.event) async for said in stub.RecognizePages(request)]
+def alone() -> ocr_pb2.RecognizeRequest:
+    """The same of one page."""
+    options = ocr_pb2.RecognizeOptions(model="deepseek-ocr")
+    return ocr_pb2.RecognizeRequest(picture=ocr_pb2.Picture(encoded=page("alone")), options=options)
 
 
-def finished(events: Told) -> list[ocr_pb2.Recognition]:
-    """The pages as they ended, in order."""
-    ends = [(number, event.finished) for number, event in events if event.HasField("finished")]
-    assert [number for number, _ in ends] == list(range(len(ends)))
-    return [recognition for _, recognition in ends]
+async def read(stub: Stub, request: ocr_pb2.RecognizePagesRequest) -> list[ocr_pb2.Recognition]:
+    """The pages."""
+    return [said.recognition async for said in stub.RecognizePages(request)]
 
 
-def codes(recognition: ocr_pb2.Recognition) -> list[str]:
-    """Of its warnings."""
-    return [warning.code for warning in recognition.warnings]
+async def refused(stub: Stub, request: ocr_pb2.RecognizePagesRequest) -> tuple[str, str]:
+    """Code and param of the error."""
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
+        await read(stub, request)
+    metadata = dict(failed.value.trailing_metadata() or ())
+    status = status_pb2.Status.FromString(metadata["grpc-status-details-bin"])
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    return info.reason, info.metadata["param"]
 
 
-def apart(server: OcrServer, trouble: str) -> float:
+def counted(server: OcrServer, outcome: str) -> float:
     """What the metric counts."""
-    name = "pecia_pages_read_apart_total"
-    return server.metrics_registry.get_sample_value(name, {"trouble": trouble}) or 0.0
+    labels = {"outcome": outcome}
+    return server.metrics_registry.get_sample_value("pecia_pages_together_total", labels) or 0.0
 
 
 def pictures_of(asked: dict[str, Any]) -> int:
@@ -100,115 +106,93 @@ def pictures_of(asked: dict[str, Any]) -> int:
 
 
 async def test_pages_are_read_as_one_document(model: ModelServer) -> None:
-    """One question about both; text, blocks and boxes are each page's own."""
+    """One question about both; text, blocks, boxes, numbers and tokens are each page's own."""
     model.events = answer(FIRST + SECOND)
-    async with serving(model) as (_, stub):
+    async with serving(model) as (server, stub):
         request = asking([page(), page(size=(600, 900))], page_index=7, task_type=ocr_pb2.TASK_TYPE_MARKDOWN)
-        events = await told(stub, request)
+        one, two = await read(stub, request)
         engines = {engine.name: engine for engine in (await stub.Describe(ocr_pb2.DescribeRequest())).engines}
+        assert counted(server, "read") == 2
     assert (engines["deepseek"].pages_together, engines["tesseract"].pages_together) == (8, 1)
     (asked,) = model.asked
     assert pictures_of(asked) == 2
     assert asked["messages"][0]["content"][-1]["text"] == "Multi page parsing."
     assert asked["images_config"] == {"image_mode": "base"}
-    one, two = finished(events)
     assert (one.text, two.text) == ("# Report\nOne.", "Two.")
-    for number, recognition in enumerate((one, two)):
-        deltas = [event.delta.text for of, event in events if of == number and event.HasField("delta")]
-        assert "".join(deltas) == recognition.text
-        assert not recognition.warnings
-    assert [recognition.page.index for recognition in (one, two)] == [7, 8]
     assert [block.label for block in one.page.blocks] == ["title", "text"]
     assert two.page.blocks[0].polygon.points[2].y == int(400 / 999 * 900)
-    assert events[0][1].started.engine == "deepseek"
+    for number, recognition in enumerate((one, two)):
+        assert (recognition.page.index, recognition.engine) == (7 + number, "deepseek")
+        assert not recognition.warnings
+        timings = recognition.timings
+        parts = timings.queue_ms + timings.decode_ms + timings.engine_ms
+        assert timings.total_ms == pytest.approx(parts)
+    assert (one.timings.queue_ms > 0, two.timings.queue_ms) == (True, 0)
+    assert one.usage.completion_tokens + two.usage.completion_tokens == 40
+    assert one.usage.prompt_tokens + two.usage.prompt_tokens == 913
 
 
 async def test_a_blank_page_is_not_shown(model: ModelServer) -> None:
     """It is in the answer all the same, in its place."""
     model.events = answer(FIRST + SECOND)
     async with serving(model) as (_, stub):
-        pages = finished(await told(stub, asking([page(""), page(), page(""), page(), page("")])))
+        pages = await read(stub, asking([page(""), page(), page(""), page("x"), page("")]))
+        blank = await read(stub, asking([page("")] * 3))
     assert pictures_of(model.asked[0]) == 2
+    assert len(model.asked) == 1
     assert [recognition.text for recognition in pages] == ["", "# Report\nOne.", "", "Two.", ""]
+    assert [recognition.text for recognition in blank] == [""] * 3
 
 
-async def test_what_the_model_leaves_out_is_read_by_itself(model: ModelServer) -> None:
-    """And says so."""
-    replies = iter([answer(FIRST + SECOND), answer(THIRD)])
-    model.play = lambda _: next(replies)
+@pytest.mark.parametrize(
+    "said",
+    [
+        answer(FIRST),  # left the others out
+        answer(FIRST + SECOND.removeprefix("<PAGE>") + THIRD),  # lost a mark: whose is the second text?
+        answer(FIRST.removeprefix("<PAGE>") + SECOND + THIRD),  # marks between the pages only
+        answer(FIRST + SECOND + SECOND + THIRD),  # one too many
+        answer("<PAGE>\n" * 3),  # nothing behind them
+        answer(FIRST + "<PAGE>\n" + THIRD),
+        answer(FIRST + SECOND + THIRD, "length"),  # cut off, who knows where
+        answer(FIRST + LOOP, piece=20),
+        answer("<PAGE>\nround and round\n" * 500, piece=20),
+        answer(""),
+    ],
+)
+async def test_an_answer_that_cannot_be_divided_is_none(model: ModelServer, said: list[str]) -> None:
+    """Nobody gets a page with the words of another; the caller is told to send them one by one."""
+    model.events = said
     async with serving(model) as (server, stub):
-        pages = finished(await told(stub, asking(pages_of(3))))
-        assert apart(server, "missing") == 1
-    assert [recognition.text for recognition in pages] == ["# Report\nOne.", "Two.", "Three."]
-    assert [codes(recognition) for recognition in pages] == [[], [], ["page_read_apart"]]
-    assert [pictures_of(asked) for asked in model.asked] == [3, 1]
+        assert await refused(stub, asking(pages_of(3))) == ("pages_not_together", "pictures")
+        assert counted(server, "pages_not_together") == 3
+        model.events = answer("hello")
+        assert (await stub.Recognize(alone())).recognition.text == "hello"
 
 
-async def test_an_unheard_loop_is_read_again(model: ModelServer) -> None:
-    """Whole pages only: the one that loops is read by itself, and so are those behind it."""
-    replies = iter([answer(FIRST + LOOP, piece=20), answer(SECOND), answer(THIRD)])
-    model.play = lambda _: next(replies)
-    async with serving(model) as (server, stub):
-        events = await told(stub, asking(pages_of(3), whole=True))
-        assert apart(server, "repetition") == 2
-    assert not [event for _, event in events if event.HasField("delta")]
-    pages = finished(events)
-    assert [recognition.text for recognition in pages] == ["# Report\nOne.", "Two.", "Three."]
-    assert [codes(recognition) for recognition in pages] == [[], ["page_read_apart"], ["page_read_apart"]]
-
-
-async def test_a_loop_that_was_heard_ends_its_page(model: ModelServer) -> None:
-    """What was said is not taken back; the next page is read by itself."""
-    replies = iter([answer(FIRST + LOOP, piece=20), answer(THIRD)])
-    model.play = lambda _: next(replies)
+async def test_a_loop_over_pages_is_hung_up_on(model: ModelServer) -> None:
+    """More marks than pages are enough: nobody waits for the thousand that would follow."""
+    model.events = answer("<PAGE>\nround and round\n" * 20_000, piece=23)
     async with serving(model) as (_, stub):
-        pages = finished(await told(stub, asking(pages_of(3))))
-    assert pages[1].finish_reason == ocr_pb2.FINISH_REASON_REPETITION
-    assert pages[1].text.startswith("the same line again")
-    assert (pages[2].text, codes(pages[2])) == ("Three.", ["page_read_apart"])
+        assert (await refused(stub, asking(pages_of(2))))[0] == "pages_not_together"
+    assert model.hung_up.wait(20)
 
 
-async def test_an_answer_that_grows_too_long(model: ModelServer) -> None:
-    """The page it breaks off in is read again, if nobody has heard of it."""
-    replies = iter([answer(FIRST + SECOND, "length"), answer(SECOND)])
-    model.play = lambda _: next(replies)
-    async with serving(model) as (server, stub):
-        pages = finished(await told(stub, asking(pages_of(2), whole=True)))
-        assert apart(server, "length") == 1
-    assert [recognition.text for recognition in pages] == ["# Report\nOne.", "Two."]
-
-
-async def test_a_model_that_fails_leaves_its_pages_to_others(model: ModelServer) -> None:
-    """Each by itself, down the same ladder as any page."""
+async def test_a_model_that_fails_says_so(model: ModelServer) -> None:
+    """As of a single page: the ladder is for those."""
     model.status = 500
-    async with serving(model) as (server, stub):
-        pages = finished(await told(stub, asking(pages_of(2))))
-        assert apart(server, "failed") == 2
-    assert [recognition.engine for recognition in pages] == ["tesseract"] * 2
-    for recognition in pages:
-        assert "150" in recognition.text
-        assert codes(recognition) == ["page_read_apart", "engine_fallback"]
-
-
-async def test_a_model_that_reads_one_page_says_so(model: ModelServer) -> None:
-    """No error: the caller gets every page."""
-    async with serving(model) as (server, stub):
-        pages = finished(await told(stub, asking(pages_of(2), model="tesseract")))
-        assert apart(server, "unable") == 2
-    assert ["150" in recognition.text for recognition in pages] == [True, True]
-    assert [codes(recognition) for recognition in pages] == [["page_read_apart"]] * 2
-
-
-async def test_many_pages_are_read_in_groups(model: ModelServer) -> None:
-    """As large as the engine takes; pages keep their numbers."""
     async with serving(model) as (_, stub):
-        request = asking([page(f"Page {number}") for number in range(9)], model="scripted", page_index=5)
-        events = await told(stub, request)
-    pages = finished(events)
-    assert [recognition.page.index for recognition in pages] == list(range(5, 14))
-    assert sum(event.HasField("started") for _, event in events) == 3
-    assert len({recognition.text for recognition in pages}) == 9
-    assert not [recognition for recognition in pages if recognition.warnings]
+        assert (await refused(stub, asking(pages_of(2))))[0] == "engine_unavailable"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"model": "tesseract"}, {"model": "deepseek-ocr:tiny"}, {"model_size": ocr_pb2.MODEL_SIZE_TINY}],
+)
+async def test_who_cannot_says_so_first(model: ModelServer, fields: dict[str, Any]) -> None:
+    """Another engine, or a size the model did not learn it with."""
+    async with serving(model) as (_, stub):
+        assert (await refused(stub, asking(pages_of(2), **fields)))[0] == "pages_not_together"
+    assert not model.asked
 
 
 @pytest.mark.parametrize(
@@ -217,47 +201,93 @@ async def test_many_pages_are_read_in_groups(model: ModelServer) -> None:
         ([], "missing_required_parameter", "pictures"),
         ([page(), b"<html>"], "unsupported_image_media_type", "pictures[1]"),
         ([page(), b""], "empty_image_file", "pictures[1]"),
-        ([page()] * 101, "request_too_large", "pictures"),
+        ([page(), page()[:200]], "invalid_image", ""),
+        ([page()] * 9, "pages_not_together", "pictures"),
     ],
 )
 async def test_what_cannot_be_read_is_refused(
     model: ModelServer, pages: list[bytes], code: str, param: str
 ) -> None:
-    """Before anything is read, with the picture at fault."""
+    """Before the model sees anything, with the picture at fault where that shows."""
     async with serving(model) as (_, stub):
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await told(stub, asking(pages))
-    metadata = dict(refused.value.trailing_metadata() or ())
-    status = status_pb2.Status.FromString(metadata["grpc-status-details-bin"])
-    info = error_details_pb2.ErrorInfo()
-    assert status.details[0].Unpack(info)
-    assert (info.reason, info.metadata["param"]) == (code, param)
+        assert await refused(stub, asking(pages)) == (code, param)
     assert not model.asked
 
 
-async def test_a_damaged_page_does_not_take_the_others_along(model: ModelServer) -> None:
-    """It breaks in its decoder: pages are read one by one, up to it, and the caller learns which it was."""
-    model.events = answer(THIRD)
+async def test_more_is_refused_before_any_of_it_is_fetched(model: ModelServer, tmp_path: Path) -> None:
+    """A reference is a few bytes, and what it leads to is megabytes."""
+    missing = ocr_pb2.Picture(blob=ocr_pb2.BlobReference(key="none"))
+    options = ocr_pb2.RecognizeOptions(model="deepseek-ocr", page_index=2**31 - 2)
+    async with serving(model, blobs={"root": tmp_path}) as (_, stub):
+        many = ocr_pb2.RecognizePagesRequest(pictures=[missing] * 2000, options=options)
+        assert await refused(stub, many) == ("pages_not_together", "pictures")
+        one = ocr_pb2.RecognizePagesRequest(
+            pictures=[ocr_pb2.Picture(encoded=page()), missing], options=options
+        )
+        assert (await refused(stub, one))[1] == "pictures[1]"
+        empty = ocr_pb2.RecognizePagesRequest(pictures=[ocr_pb2.Picture()] * 2, options=options)
+        assert (await refused(stub, empty))[1] == "pictures[0]"
+        last = asking(pages_of(2), page_index=2**31 - 2)
+        assert await refused(stub, last) == ("invalid_request", "page_index")
+
+
+async def test_together_they_are_held_to_what_one_may_have(model: ModelServer) -> None:
+    """Bytes that wait, for all tenants and for one; pixels that are decoded at once."""
+    model.events = answer(FIRST + SECOND)
+    size = len(page())
+    limits: list[tuple[dict[str, int], str]] = [
+        ({"max_waiting_bytes": size + 100}, "queue_full"),
+        ({"tenant_waiting_bytes": size + 100}, "queue_full"),
+        ({"max_picture_pixels": 600 * 200 + 100}, "pages_not_together"),
+    ]
+    for limit, code in limits:
+        async with serving(model, limits=limit) as (_, stub):
+            assert (await refused(stub, asking(pages_of(2))))[0] == code
+            model.events = answer("hello")
+            assert (await stub.Recognize(alone())).recognition.text == "hello"
+
+
+async def test_nothing_is_kept(model: ModelServer) -> None:
+    """Their words depend on each other."""
+    model.events = answer(FIRST + SECOND)
     async with serving(model) as (_, stub):
-        heard: Told = []
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            async for said in stub.RecognizePages(asking([page(), page()[:200]])):
-                heard.append((said.picture, said.event))
-    assert [recognition.text for recognition in finished(heard)] == ["Three."]
-    assert "damaged" in (refused.value.details() or "")
+        for _ in range(2):
+            pages = await read(stub, asking(pages_of(2)))
+            assert not any(recognition.cached for recognition in pages)
+    assert len(model.asked) == 2
+
+
+async def test_lines_are_not_compared(model: ModelServer) -> None:
+    """Where they were to be, it is said."""
+    model.events = answer(FIRST + SECOND)
+    groups = {"server_url": model.url, "server_profile": "unlimited-ocr-sglang", "align_lines": True}
+    async with serving(model, deepseek=groups) as (_, stub):
+        pages = await read(stub, asking(pages_of(2)))
+    for recognition in pages:
+        assert [warning.code for warning in recognition.warnings] == ["lines_not_compared"]
+
+
+async def test_a_deadline_holds(model: ModelServer) -> None:
+    """And frees the place."""
+    model.hold = Event()
+    async with serving(model) as (server, stub):
+        with pytest.raises(grpc.aio.AioRpcError) as late:
+            async for _ in stub.RecognizePages(asking(pages_of(2)), timeout=1.0):
+                pass
+        assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        lane = next(lane for lane in server.lanes if lane.name == "deepseek")
+        await until(lambda: lane.running == 0)
 
 
 async def test_hanging_up_frees_the_place(model: ModelServer) -> None:
     """Nobody reads on, and the next pages are read."""
     async with serving(model) as (server, stub):
-        request = asking(pages_of(2), model="scripted", ref_text="slow")
-        call = stub.RecognizePages(request)
-        async for said in call:
-            if said.event.HasField("delta"):
-                break
+        call = stub.RecognizePages(asking(pages_of(2), model="scripted", ref_text="slow"))
         scripted = next(lane for lane in server.lanes if lane.name == "scripted")
-        assert scripted.running == 1
+        asked = asyncio.ensure_future(call.read())
+        await until(lambda: scripted.running == 1)
         call.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
         await until(lambda: scripted.running == 0)
-        pages = finished(await told(stub, asking(pages_of(2), model="scripted")))
-    assert len(pages) == 2
+        pages = await read(stub, asking(pages_of(4), model="scripted"))
+    assert len({recognition.text for recognition in pages}) == 4

@@ -132,7 +132,8 @@ class GenerationRequest(PageRequest):
     pages_together: bool | None = Field(
         None,
         description="Read several pages as one document, with models that were taught to (Unlimited-OCR; "
-        "/health says how many at once). Others read each by itself and say so in `ocr.warnings`.",
+        "/health says how many at once). Where that does not work out, each is read by itself and says so "
+        "in `ocr.warnings`.",
     )
     # Not in the document, where fuzzers would find that too short a time is a 504, as it should be.
     timeout_s: SkipJsonSchema[float | None] = Field(None, gt=0, le=3600)

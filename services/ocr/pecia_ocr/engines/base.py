@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from pecia_core.document import Block, Line
+from pecia_core.errors import InvalidRequest
 from pecia_core.recognition import Delta, Notice, RecognizeOptions, Usage
 from pecia_core.vocabulary import EngineName, FinishReason, ModelSize, TaskType
 
@@ -24,6 +25,11 @@ class Interrupted(Exception):
 
 class Broken(Exception):
     """The engine cannot read any more in this process, such as after its GPU failed: a new one has to."""
+
+
+def not_together(why: str) -> InvalidRequest:
+    """What a caller is told whose pages cannot be read as one document."""
+    return InvalidRequest(f"{why} Send each page by itself.", code="pages_not_together", param="pictures")
 
 
 class CancelToken:
@@ -138,8 +144,6 @@ class ReadsTogether(Engine, Protocol):
     ) -> Iterator[EngineEvent]:
         """Read them, as many as `pages_together` at most; each page's events end with its own Finished.
 
-        Pages it did not come to, at the end, have none: they can be read by themselves.
-
-        Raises: as `read`.
+        Raises: as `read`, and `not_together` where it cannot tell which words are whose.
         """
         ...

@@ -146,12 +146,9 @@ class ScriptedEngine:
     def read_together(
         self, pages: Sequence[Pixels], options: RecognizeOptions, cancel: CancelToken
     ) -> Iterator[EngineEvent]:
-        """Play the scenes of several pages, up to one that does not end well."""
+        """Play the scenes of several pages."""
         for page in pages:
-            for event in self.read(page, options, cancel):
-                yield event
-                if isinstance(event, Finished) and event.finish_reason is not FinishReason.STOP:
-                    return
+            yield from self.read(page, options, cancel)
 
     def _scene(self, pixels: Pixels, ref_text: str) -> Scene:
         name, *changes = ref_text.split() or [""]

@@ -24,11 +24,6 @@ class PageInput:
     glance: bool = False
     further: tuple["PageInput", ...] = ()
 
-    @property
-    def pages(self) -> int:
-        """How many are read."""
-        return 1 + len(self.further)
-
     def frame(self, call_id: int) -> tuple[frames.Read, bytes]:
         """What a worker is told, and the bytes that go along."""
         further = tuple(frames.Further(len(page.data), page.raw, page.turn) for page in self.further)

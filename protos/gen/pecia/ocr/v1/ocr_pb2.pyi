@@ -314,11 +314,6 @@ class RecognizePagesRequest(_message.Message):
 
     PICTURES_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
-    WHOLE_FIELD_NUMBER: _builtins.int
-    whole: _builtins.bool
-    """Say nothing of a page before it is whole: one that the model fails is then read again, by itself. Otherwise
-    its text comes as it is recognised.
-    """
     @_builtins.property
     def pictures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Picture]:
         """One a page, in order."""
@@ -332,11 +327,10 @@ class RecognizePagesRequest(_message.Message):
         *,
         pictures: _abc.Iterable[Global___Picture] | None = ...,
         options: Global___RecognizeOptions | None = ...,
-        whole: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "pictures", b"pictures", "whole", b"whole"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "pictures", b"pictures"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -346,21 +340,17 @@ Global___RecognizePagesRequest: _TypeAlias = RecognizePagesRequest  # noqa: Y015
 class RecognizePagesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    PICTURE_FIELD_NUMBER: _builtins.int
-    EVENT_FIELD_NUMBER: _builtins.int
-    picture: _builtins.int
-    """0-based position of the page among the pictures."""
+    RECOGNITION_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def event(self) -> Global___RecognizeStreamResponse: ...
+    def recognition(self) -> Global___Recognition: ...
     def __init__(
         self,
         *,
-        picture: _builtins.int = ...,
-        event: Global___RecognizeStreamResponse | None = ...,
+        recognition: Global___Recognition | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recognition", b"recognition"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "picture", b"picture"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["recognition", b"recognition"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

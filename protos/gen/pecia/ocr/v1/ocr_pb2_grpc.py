@@ -84,9 +84,9 @@ class OcrServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RecognizePages(self, request, context):
-        """Reads several pages together, as one document, for models that were trained to (pages_together of
-        EngineDescription). The events of each page come page after page, and each page ends with its own finished.
-        Nothing is taken from results that were kept, and nothing is kept.
+        """Reads several pages together, as one document, with a model that was trained to (pages_together of
+        EngineDescription); gives them in order, when all are read. Where the model cannot, or its answer cannot be
+        divided among the pages, the error is pages_not_together: send each by itself. Results are not kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

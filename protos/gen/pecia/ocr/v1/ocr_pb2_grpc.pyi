@@ -46,9 +46,9 @@ class OcrServiceStub:
     RecognizeStream: _grpc.UnaryStreamMultiCallable[_ocr_pb2.RecognizeStreamRequest, _ocr_pb2.RecognizeStreamResponse]
     """Reads a page and sends text as it is recognised: started, then deltas and blocks, then finished."""
     RecognizePages: _grpc.UnaryStreamMultiCallable[_ocr_pb2.RecognizePagesRequest, _ocr_pb2.RecognizePagesResponse]
-    """Reads several pages together, as one document, for models that were trained to (pages_together of
-    EngineDescription). The events of each page come page after page, and each page ends with its own finished.
-    Nothing is taken from results that were kept, and nothing is kept.
+    """Reads several pages together, as one document, with a model that was trained to (pages_together of
+    EngineDescription); gives them in order, when all are read. Where the model cannot, or its answer cannot be
+    divided among the pages, the error is pages_not_together: send each by itself. Results are not kept.
     """
     Describe: _grpc.UnaryUnaryMultiCallable[_ocr_pb2.DescribeRequest, _ocr_pb2.DescribeResponse]
     """What this process can do and how busy it is."""
@@ -65,9 +65,9 @@ class OcrServiceAsyncStub(OcrServiceStub):
     RecognizeStream: _aio.UnaryStreamMultiCallable[_ocr_pb2.RecognizeStreamRequest, _ocr_pb2.RecognizeStreamResponse]  # type: ignore[assignment]
     """Reads a page and sends text as it is recognised: started, then deltas and blocks, then finished."""
     RecognizePages: _aio.UnaryStreamMultiCallable[_ocr_pb2.RecognizePagesRequest, _ocr_pb2.RecognizePagesResponse]  # type: ignore[assignment]
-    """Reads several pages together, as one document, for models that were trained to (pages_together of
-    EngineDescription). The events of each page come page after page, and each page ends with its own finished.
-    Nothing is taken from results that were kept, and nothing is kept.
+    """Reads several pages together, as one document, with a model that was trained to (pages_together of
+    EngineDescription); gives them in order, when all are read. Where the model cannot, or its answer cannot be
+    divided among the pages, the error is pages_not_together: send each by itself. Results are not kept.
     """
     Describe: _aio.UnaryUnaryMultiCallable[_ocr_pb2.DescribeRequest, _ocr_pb2.DescribeResponse]  # type: ignore[assignment]
     """What this process can do and how busy it is."""
@@ -99,9 +99,9 @@ class OcrServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ocr_pb2.RecognizePagesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_ocr_pb2.RecognizePagesResponse], _abc.AsyncIterator[_ocr_pb2.RecognizePagesResponse]]:
-        """Reads several pages together, as one document, for models that were trained to (pages_together of
-        EngineDescription). The events of each page come page after page, and each page ends with its own finished.
-        Nothing is taken from results that were kept, and nothing is kept.
+        """Reads several pages together, as one document, with a model that was trained to (pages_together of
+        EngineDescription); gives them in order, when all are read. Where the model cannot, or its answer cannot be
+        divided among the pages, the error is pages_not_together: send each by itself. Results are not kept.
         """
 
     @_abc_1.abstractmethod

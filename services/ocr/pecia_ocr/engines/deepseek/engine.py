@@ -56,7 +56,7 @@ class DeepseekEngine:
         memory_gb: float = 20.0,
         public_key: str = "",
         demo: bool = False,
-        pages_together: int = 8,
+        pages_together: int = 4,
     ) -> None:
         """Nothing is loaded yet.
 
@@ -157,18 +157,23 @@ class DeepseekEngine:
     def read_together(
         self, pages: Sequence[Pixels], options: RecognizeOptions, cancel: CancelToken
     ) -> Iterator[EngineEvent]:
-        """Read several pages as one document, in the size the model learnt that with; raises as `read`.
+        """Read several pages as one document, in the size the model learnt that with.
 
-        The answer may hold as many tokens as that about one page. Pages it does not come to get no Finished.
+        The answer may hold as many tokens as that about one page.
+
+        Raises: as `read`, and `not_together`.
         """
         ready = self._loaded()
         loaded, asked = ready.loaded, ready.loaded.profile.multi_page
         if asked is None:
             raise EngineFailed(f"The model {loaded.profile.family} was asked for several pages together.")
-        shown = [None if is_blank(page) else _shown(page, asked.size, loaded.profile) for page in pages]
+        shown: list[Shown | None] = []
+        for page in pages:
+            cancel.check()
+            shown.append(None if is_blank(page) else _shown(page, asked.size, loaded.profile))
         pictures = tuple(page for page in shown if page)
         if not pictures:
-            yield from (Finished() for _ in pages)
+            yield from (Finished(usage=Usage()) for _ in pages)
             return
         tokens = sum(plan.image_tokens for _, plan in pictures)
         ids = multi_page_ids(loaded.encode, tokens, loaded.profile)
@@ -176,7 +181,7 @@ class DeepseekEngine:
         sizes = [size_of(page) for page, seen in zip(pages, shown, strict=True) if seen]
         answer = Answer(loaded, sizes, options)
         said = _said(ready.scheduler, request, answer, cancel)
-        events = by_page(said, [page is not None for page in shown])
+        events = by_page(said, answer.transcript, [page is not None for page in shown])
         yield from _counted(events, shown, len(ids) - tokens, answer)
 
     def _loaded(self) -> _Ready:

@@ -90,7 +90,7 @@ class Grammar:
         self._task = task
         self._lexer = Lexer(frozenset(Mark) if self._labelled else frozenset(Mark) - {Mark.PAGE})
         self._grids = [Grid(width, height), *(Grid(*size) for size in more_pages)]
-        self._pages_begun = 0
+        self.pages_begun = 0  # marks of pages
         self._page = 0
         self._pieces: list[Piece] = []
         self._open: list[Token] = []  # a tag as far as it has come
@@ -245,8 +245,8 @@ class Grammar:
         self._close()
         self._at += token.length
         self._apart = True
-        self._pages_begun += 1
-        if 1 < self._pages_begun <= len(self._grids):
+        self.pages_begun += 1
+        if 1 < self.pages_begun <= len(self._grids):
             self._page += 1
             self._figures = self._blocks = self._breaks = 0
             self._row, self._rows, self._written = None, -1, False

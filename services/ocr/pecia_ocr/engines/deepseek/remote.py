@@ -118,7 +118,7 @@ class RemoteEngine:
         served = self._served
         self._check_size(options)
         text = served.prompt(options.task_type).replace(REF_TEXT_MARK, plain_words(options.ref_text))
-        request = self._request([pixels], text, served.request, options)
+        request = self._request([_picture(pixels)], text, served.request, options)
         transcript = Transcript(served.profile, size_of(pixels), options)
         for event in self._said(request, transcript, cancel):
             if not isinstance(event, NextPage):
@@ -127,20 +127,24 @@ class RemoteEngine:
     def read_together(
         self, pages: Sequence[Pixels], options: RecognizeOptions, cancel: CancelToken
     ) -> Iterator[EngineEvent]:
-        """Read several pages as one document; raises as `read`.
+        """Read several pages as one document. What the server counted is told of the last one.
 
-        Pages the answer leaves out get no Finished. What the server counted is told of the last one.
+        Raises: as `read`, and `not_together`.
         """
         served = self._served
         written = [page for page in pages if not is_blank(page)]
         if not written:
-            yield from (Finished() for _ in pages)
+            yield from (Finished(usage=Usage()) for _ in pages)
             return
-        request = self._request(written, served.prompt_together, served.together, options)
+        pictures = []
+        for page in written:
+            cancel.check()
+            pictures.append(_picture(page))
+        request = self._request(pictures, served.prompt_together, served.together, options)
         first, *others = map(size_of, written)
         transcript = Transcript(served.profile, first, options, others)
         said = self._said(request, transcript, cancel)
-        yield from by_page(said, [not is_blank(page) for page in pages])
+        yield from by_page(said, transcript, [not is_blank(page) for page in pages])
 
     def _said(
         self, request: dict[str, Any], transcript: Transcript, cancel: CancelToken
@@ -170,10 +174,13 @@ class RemoteEngine:
             )
 
     def _request(
-        self, pages: Sequence[Pixels], text: str, fields: Mapping[str, object], options: RecognizeOptions
+        self,
+        pictures: Sequence[Mapping[str, object]],
+        text: str,
+        fields: Mapping[str, object],
+        options: RecognizeOptions,
     ) -> dict[str, Any]:
         sampling, most = options.sampling, self._served.max_tokens
-        pictures = [{"type": "image_url", "image_url": {"url": _data_url(page)}} for page in pages]
         wanted = {"top_p": sampling.top_p, "seed": sampling.seed}
         return {
             "model": self._model,
@@ -233,6 +240,10 @@ def _checked(chunk: object) -> ChatCompletionChunk:
     if not isinstance(chunk, ChatCompletionChunk) or not isinstance(chunk.choices, list):
         raise TypeError(f"a chunk is an object with choices, not {type(chunk).__name__}")
     return chunk
+
+
+def _picture(page: Pixels) -> dict[str, object]:
+    return {"type": "image_url", "image_url": {"url": _data_url(page)}}
 
 
 def _data_url(pixels: Pixels) -> str:

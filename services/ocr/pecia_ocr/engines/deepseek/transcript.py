@@ -42,6 +42,7 @@ class Transcript:
         """
         self._grammar = Grammar(profile, *size, options.task_type, more_sizes)
         self._loop = LoopDetector()
+        self._most_pages = 1 + len(more_sizes)
         self._stops = Stops(options.sampling.stop)
         self._sureness = Sureness()
         self.reason: FinishReason | None = None
@@ -50,6 +51,11 @@ class Transcript:
     def is_over(self) -> bool:
         """Whether nothing more is wanted, though the model would go on."""
         return self.reason is not None
+
+    @property
+    def pages(self) -> int:
+        """How many pages the model said it has come to."""
+        return self._grammar.pages_begun
 
     def write(self, text: str, tokens: Sequence[int] = (), logprob: float | None = None) -> Iterator[Said]:
         """What is certain after more of the answer.
@@ -64,7 +70,7 @@ class Transcript:
         yield from self._said(self._grammar.feed(self._stops.feed(text)))
         if self._stops.reached:
             self.reason = FinishReason.STOP
-        elif self._loop.feed(tokens, text):
+        elif self._loop.feed(tokens, text) or self.pages > self._most_pages > 1:
             self.reason = FinishReason.REPETITION
 
     def finish(self) -> Iterator[Said]:
@@ -80,8 +86,6 @@ class Transcript:
                 case BlockPiece():
                     yield self._weighed(piece)
                 case PagePiece():
-                    # What a page shares with the one before it, such as its head, is no loop.
-                    self._loop = LoopDetector()
                     yield NextPage()
 
     def _weighed(self, piece: BlockPiece) -> Block:
