@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import grpc
 from pecia.ocr.v1 import ocr_pb2
 from pecia_core import wire
-from pecia_core.errors import EngineFailed, InvalidRequest
+from pecia_core.errors import EngineFailed
 from pecia_core.recognition import Event, Recognition, RecognizeOptions, Started
 from pecia_identity.assertions import Statement
 
@@ -20,6 +21,7 @@ from pecia_dispatch.settings import OcrSettings
 from pecia_dispatch.tries import Tries
 
 _log = logging.getLogger(__name__)
+_Answer = TypeVar("_Answer")
 
 
 class OcrClient:
@@ -41,21 +43,8 @@ class OcrClient:
         """
         request = ocr_pb2.RecognizeRequest(options=wire.options_to_proto(options))
         request.picture.encoded = picture  # in place: a Picture handed over would be copied once more
-        tries = Tries(self._pods, options.model, call.timeout_s)
-        credentials = self._pods.credentials
-        said = await credentials.statement(call, "Recognize", picture)
-        while True:
-            pod = await tries.next_pod()
-            metadata = credentials.metadata(call, said)
-            rpc = pod.stub.Recognize(request, timeout=tries.remaining_s, metadata=metadata)
-            try:
-                with pod.busy():
-                    response = await rpc
-            except grpc.aio.AioRpcError as failure:
-                tries.failed(pod, failure)
-            else:
-                pod.heard(await rpc.trailing_metadata())
-                return wire.recognition_from_proto(response.recognition)
+        said = await self._pods.credentials.statement(call, "Recognize", picture)
+        return await self._answered(request, said, call, _page)
 
     async def stream(
         self, picture: bytes, options: RecognizeOptions, call: Call
@@ -110,25 +99,33 @@ class OcrClient:
             pictures=[ocr_pb2.Picture(encoded=picture) for picture in pictures],
             options=wire.options_to_proto(options),
         )
-        tries = Tries(self._pods, options.model, call.timeout_s)
-        credentials = self._pods.credentials
-        said = await credentials.statement(call, "RecognizePages", *pictures)
+        said = await self._pods.credentials.statement(call, "RecognizePages", *pictures)
+        read = await self._answered(request, said, call, _pages)
+        if len(read) != len(pictures):
+            raise EngineFailed("The ocr service gave another number of pages than it was sent.")
+        return read
+
+    async def _answered(
+        self,
+        request: ocr_pb2.RecognizeRequest | ocr_pb2.RecognizePagesRequest,
+        said: Statement,
+        call: Call,
+        answer_of: Callable[[Any], Awaitable[_Answer]],
+    ) -> _Answer:
+        """The answer of the first pod that has one; nobody hears of it before all of it is there."""
+        tries = Tries(self._pods, request.options.model, call.timeout_s)
         while True:
             pod = await tries.next_pod()
-            metadata = credentials.metadata(call, said)
-            rpc = pod.stub.RecognizePages(request, timeout=tries.remaining_s, metadata=metadata)
+            metadata = self._pods.credentials.metadata(call, said)
+            rpc = getattr(pod.stub, said.method)(request, timeout=tries.remaining_s, metadata=metadata)
             try:
                 with pod.busy():
-                    read = [wire.recognition_from_proto(message.recognition) async for message in rpc]
+                    answer = await answer_of(rpc)
             except grpc.aio.AioRpcError as failure:
-                if failure.code() is grpc.StatusCode.UNIMPLEMENTED:
-                    raise _former() from failure
                 tries.failed(pod, failure)
             else:
                 pod.heard(await rpc.trailing_metadata())
-                if len(read) != len(pictures):
-                    raise EngineFailed("The ocr service gave another number of pages than it was sent.")
-                return read
+                return answer
             finally:
                 rpc.cancel()
 
@@ -206,8 +203,9 @@ async def _conclude(
         raise EngineFailed("The ocr service ended the page without a result.")
 
 
-def _former() -> InvalidRequest:
-    """What a pod means that does not know the call, such as during an update."""
-    return InvalidRequest(
-        "This ocr service reads one page at a time. Send each page by itself.", code="pages_not_together"
-    )
+async def _page(rpc: "grpc.aio.UnaryUnaryCall[Any, ocr_pb2.RecognizeResponse]") -> Recognition:
+    return wire.recognition_from_proto((await rpc).recognition)
+
+
+async def _pages(rpc: "grpc.aio.UnaryStreamCall[Any, ocr_pb2.RecognizePagesResponse]") -> list[Recognition]:
+    return [wire.recognition_from_proto(message.recognition) async for message in rpc]
