@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import grpc
 from pecia.ocr.v1 import ocr_pb2
 from pecia_core import wire
-from pecia_core.errors import EngineFailed
+from pecia_core.errors import EngineFailed, InvalidRequest
 from pecia_core.recognition import Event, Recognition, RecognizeOptions, Started
 from pecia_identity.assertions import Statement
 
@@ -208,4 +208,11 @@ async def _page(rpc: "grpc.aio.UnaryUnaryCall[Any, ocr_pb2.RecognizeResponse]") 
 
 
 async def _pages(rpc: "grpc.aio.UnaryStreamCall[Any, ocr_pb2.RecognizePagesResponse]") -> list[Recognition]:
-    return [wire.recognition_from_proto(message.recognition) async for message in rpc]
+    try:
+        return [wire.recognition_from_proto(message.recognition) async for message in rpc]
+    except grpc.aio.AioRpcError as failure:
+        if failure.code() is not grpc.StatusCode.UNIMPLEMENTED:
+            raise
+        # It is of a former version.
+        why = "This ocr service reads one page at a time. Send each page by itself."
+        raise InvalidRequest(why, code="pages_not_together") from failure

@@ -25,8 +25,6 @@ _PLAIN_CODES = {
     grpc.StatusCode.UNAVAILABLE: "engine_unavailable",
     # A server that is being stopped cancels what it has left; our own cancelling never comes here.
     grpc.StatusCode.CANCELLED: "engine_unavailable",
-    # A pod of a former version, which reads one page at a time: the only call it does not know.
-    grpc.StatusCode.UNIMPLEMENTED: "pages_not_together",
 }
 _PLAIN_MESSAGES = {
     "queue_full": "The ocr service has no room for this page now. Try again later.",
@@ -34,7 +32,6 @@ _PLAIN_MESSAGES = {
     "engine_unavailable": "The ocr service cannot be reached now. Try again in a moment.",
     "model_loading": "The ocr service is not ready yet. Try again in a moment.",
     "server_error": "The ocr service failed on this page.",
-    "pages_not_together": "This ocr service reads one page at a time. Send each page by itself.",
 }
 _GONE_RETRY_S = 1.0
 

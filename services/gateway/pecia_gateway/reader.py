@@ -14,7 +14,10 @@ from pecia_gateway.pages import Picture, blaming, together
 from pecia_gateway.rendering import json_text, page_marker
 
 # What one page at a time may go well in spite of.
-_MENDABLE = (errors.EngineFailed, errors.OutOfMemory, errors.Unavailable)
+_MENDABLE = (errors.DeadlineExceeded, errors.EngineFailed, errors.OutOfMemory, errors.Unavailable)
+# Of the time that is left, for reading pages as one document: the rest is for reading them one by one.
+_SHARE = 0.5
+_GROUPS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +40,9 @@ class Reader:
         """
         if not self._as_one(pictures):
             return await together(self._read(picture) for picture in pictures)
-        read: list[Recognition] = []
-        for group in grouped(pictures, await self.client.describe()):
-            pages, against = await self._read_group(group)
-            if not pages:
-                apart = await together(self._read(picture) for picture in group.pictures)
-                pages = [_flagged(page, against) for page in apart]
-            read += pages
-        return read
+        groups = grouped(pictures, await self.client.describe())
+        read = await together((self._read_all(group) for group in groups), at_once=_GROUPS_AT_ONCE)
+        return [page for pages in read for page in pages]
 
     async def stream(self, pictures: Sequence[Picture], *, as_json: bool) -> AsyncGenerator[Event, None]:
         """The events of every page, page after page, a marker before each but the first.
@@ -103,6 +101,14 @@ class Reader:
                     async for event in events:
                         yield index, _flagged(event, against) if isinstance(event, Recognition) else event
 
+    async def _read_all(self, group: Group) -> list[Recognition]:
+        """The pages as one document, or one by one."""
+        pages, against = await self._read_group(group)
+        if not pages:
+            apart = await together(self._read(picture) for picture in group.pictures)
+            pages = [_flagged(page, against) for page in apart]
+        return pages
+
     async def _read_group(self, group: Group) -> tuple[list[Recognition], str]:
         """The pages as one document; or none, and what was against it."""
         if group.against:
@@ -110,7 +116,8 @@ class Reader:
         pictures = group.pictures
         data = [picture.data for picture in pictures]
         try:
-            return await self.client.recognize_pages(data, pictures[0].options, self._call()), ""
+            call = self._call(_SHARE)
+            return await self.client.recognize_pages(data, pictures[0].options, call), ""
         except _MENDABLE as error:
             return [], error.message
         except errors.PeciaError as error:
@@ -123,11 +130,12 @@ class Reader:
         with blaming(picture.param):
             return await self.client.recognize(picture.data, picture.options, self._call())
 
-    def _call(self) -> Call:
+    def _call(self, share: float = 1.0) -> Call:
+        """A call that may take this share of what is left."""
         left = self.deadline - monotonic()
         if left <= 0:
             raise errors.DeadlineExceeded("The time given was over before the page could be read.")
-        return replace(self.call, timeout_s=min(self.call.timeout_s, left))
+        return replace(self.call, timeout_s=min(self.call.timeout_s, left) * share)
 
 
 def _flagged(page: Recognition, against: str) -> Recognition:

@@ -37,6 +37,7 @@ class Visit:
     engine: str = ""
     code: str = "ok"
     began: float = field(default_factory=perf_counter)
+    queue_ms: float = 0.0
 
     @property
     def elapsed_ms(self) -> float:
@@ -52,10 +53,11 @@ class Visit:
         return Reader(self.gateway.client, call, monotonic() + limit_s, pages_together)
 
     def tell(self, engine: str, queue_ms: float) -> None:
-        """Say in the headers what read, and how long the pages waited."""
+        """Say in the headers what read, and how long the page waited that waited longest."""
         self.engine = engine
         self.headers["x-ocr-engine"] = engine
-        self.headers["x-ocr-queue-ms"] = f"{queue_ms:.0f}"
+        self.queue_ms = max(self.queue_ms, queue_ms)
+        self.headers["x-ocr-queue-ms"] = f"{self.queue_ms:.0f}"
 
     def note(self, page: Recognition | Started) -> None:
         """Say it of a page, and whether all so far were kept."""

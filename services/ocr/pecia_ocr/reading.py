@@ -27,6 +27,7 @@ from pecia_ocr.engines.base import (
     Oriented,
     PlacedLine,
     ReadsTogether,
+    blaming,
 )
 from pecia_ocr.places import placed
 
@@ -141,7 +142,10 @@ def read_together(
         One Recognition a page, in order, of as many as the engine came to.
     """
     began = perf_counter()
-    pages = [decode() for decode in decodes]
+    pages = []
+    for number, decode in enumerate(decodes):
+        with blaming(number):
+            pages.append(decode())
     decode_ms = (perf_counter() - began) * 1000 / len(pages)
     cancel.check()
     # Only engines that say they can are asked: see `together.Together`.

@@ -19,13 +19,14 @@ from pecia_wall import Walls
 from pecia_ocr.authentication import tenant
 from pecia_ocr.blobs import BlobFolder
 from pecia_ocr.cache import CacheControl
+from pecia_ocr.engines.base import blaming
 from pecia_ocr.pipeline import Asker
 from pecia_ocr.registry import names_of
 from pecia_ocr.scheduling.frames import RawShape
 from pecia_ocr.scheduling.lane import Lane
 from pecia_ocr.scheduling.page import PageInput
 from pecia_ocr.settings import Settings
-from pecia_ocr.together import Together, blaming
+from pecia_ocr.together import Together
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,24 +6,25 @@ told so, and reads the pages one by one.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, aclosing, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from time import monotonic
 
-from pecia_core.errors import DeadlineExceeded, EngineFailed, InvalidRequest, PeciaError
+from pecia_core.errors import Cancelled, DeadlineExceeded, EngineFailed, InvalidRequest, PeciaError
 from pecia_core.recognition import Recognition, RecognizeOptions
-from pecia_core.vocabulary import EngineName, ModelSize
+from pecia_core.vocabulary import EngineName, ModelSize, TaskType
 from prometheus_client import CollectorRegistry, Counter
 
 from pecia_ocr.admission import Admission
-from pecia_ocr.engines.base import not_together
+from pecia_ocr.engines.base import blaming, not_together
 from pecia_ocr.pipeline import Asker, Pipeline, cleaned
 from pecia_ocr.scheduling.lane import Lane
 from pecia_ocr.scheduling.page import PageInput
 from pecia_ocr.witness import Witness
 
 _MAX_INDEX = 2**31 - 1
+_READING = (TaskType.FREE_OCR, TaskType.MARKDOWN)
 
 
 class Together:
@@ -65,6 +66,8 @@ class Together:
         most = choice.lane.info.pages_together if choice.lane.info else 1
         if choice.fallback_from or most < pages:
             raise not_together(f"The {choice.lane.name} engine reads {most} at a time; these are {pages}.")
+        if options.task_type not in _READING:
+            raise not_together(f"Several pages are read for their text, not for {options.task_type}.")
         if options.model_size not in (None, ModelSize.BASE) or ":" in options.model:
             raise not_together("Several pages are shown in one size: leave model_size out.")
         return choice.lane
@@ -80,12 +83,12 @@ class Together:
             InvalidRequest: as `lane`; and where the model's answer cannot be divided (`pages_not_together`).
             PeciaError: they were refused or cannot be read; `param` says which of `pictures` is at fault.
         """
-        outcome = EngineFailed.default_code
+        outcome = Cancelled.default_code
         try:
             read = await self._recognize(pages, asker)
             outcome = "read"
-        except PeciaError as error:
-            outcome = error.code
+        except Exception as error:
+            outcome = error.code if isinstance(error, PeciaError) else EngineFailed.default_code
             raise
         finally:
             self._count.labels(outcome).inc(len(pages))
@@ -148,13 +151,3 @@ def _told(recognition: Recognition, page: PageInput, *, first: bool) -> Recognit
         page=replace(recognition.page, index=page.options.page_index),
         timings=replace(timings, queue_ms=queue_ms, total_ms=total_ms),
     )
-
-
-@contextmanager
-def blaming(number: int) -> Iterator[None]:
-    """Say in errors about a picture which it is."""
-    try:
-        yield
-    except PeciaError as error:
-        error.param = f"pictures[{number}]"
-        raise

@@ -151,6 +151,7 @@ async def test_a_blank_page_is_not_shown(model: ModelServer) -> None:
         answer(FIRST + SECOND.removeprefix("<PAGE>") + THIRD),  # lost a mark: whose is the second text?
         answer(FIRST.removeprefix("<PAGE>") + SECOND + THIRD),  # marks between the pages only
         answer(FIRST + SECOND + SECOND + THIRD),  # one too many
+        answer(FIRST.removeprefix("<PAGE>") + SECOND + THIRD + THIRD),  # one too few and one too many
         answer("<PAGE>\n" * 3),  # nothing behind them
         answer(FIRST + "<PAGE>\n" + THIRD),
         answer(FIRST + SECOND + THIRD, "length"),  # cut off, who knows where
@@ -186,7 +187,12 @@ async def test_a_model_that_fails_says_so(model: ModelServer) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"model": "tesseract"}, {"model": "deepseek-ocr:tiny"}, {"model_size": ocr_pb2.MODEL_SIZE_TINY}],
+    [
+        {"model": "tesseract"},
+        {"model": "deepseek-ocr:tiny"},
+        {"model_size": ocr_pb2.MODEL_SIZE_TINY},
+        {"model": "scripted", "task_type": ocr_pb2.TASK_TYPE_DESCRIBE},
+    ],
 )
 async def test_who_cannot_says_so_first(model: ModelServer, fields: dict[str, Any]) -> None:
     """Another engine, or a size the model did not learn it with."""
@@ -201,7 +207,7 @@ async def test_who_cannot_says_so_first(model: ModelServer, fields: dict[str, An
         ([], "missing_required_parameter", "pictures"),
         ([page(), b"<html>"], "unsupported_image_media_type", "pictures[1]"),
         ([page(), b""], "empty_image_file", "pictures[1]"),
-        ([page(), page()[:200]], "invalid_image", ""),
+        ([page(), page()[:200]], "invalid_image", "pictures[1]"),
         ([page()] * 9, "pages_not_together", "pictures"),
     ],
 )

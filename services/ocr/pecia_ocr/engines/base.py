@@ -1,6 +1,7 @@
 """The contract of an engine: one page at a time, events as they come, stoppable between lines."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
@@ -9,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from pecia_core.document import Block, Line
-from pecia_core.errors import InvalidRequest
+from pecia_core.errors import InvalidRequest, PeciaError
 from pecia_core.recognition import Delta, Notice, RecognizeOptions, Usage
 from pecia_core.vocabulary import EngineName, FinishReason, ModelSize, TaskType
 
@@ -30,6 +31,16 @@ class Broken(Exception):
 def not_together(why: str) -> InvalidRequest:
     """What a caller is told whose pages cannot be read as one document."""
     return InvalidRequest(f"{why} Send each page by itself.", code="pages_not_together", param="pictures")
+
+
+@contextmanager
+def blaming(number: int) -> Iterator[None]:
+    """Say in errors about a picture which it is."""
+    try:
+        yield
+    except PeciaError as error:
+        error.param = f"pictures[{number}]"
+        raise
 
 
 class CancelToken:

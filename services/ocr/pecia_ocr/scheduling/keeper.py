@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from contextlib import AsyncExitStack
+from time import monotonic
 from typing import Protocol
 
 from pecia_core.errors import PeciaError
@@ -19,6 +19,7 @@ _RESTART_FIRST_S = 0.1
 _RESTART_MOST_S = 30.0
 # Seconds: somebody's page may take minutes, and a worker that has grown may end meanwhile.
 _TURN_S = 30.0
+_LOOK_S = 0.1
 
 
 class Owner(Protocol):
@@ -45,7 +46,11 @@ class Keeper:
     """One place in a lane, filled with a living worker whenever that is possible."""
 
     def __init__(
-        self, spec: EngineSpec, room: WaitingRoom[WorkerProcess], owner: Owner, turn: asyncio.Lock
+        self,
+        spec: EngineSpec,
+        room: WaitingRoom[WorkerProcess],
+        owner: Owner,
+        outgoing: set[WorkerProcess],
     ) -> None:
         """Nothing is started yet.
 
@@ -53,13 +58,13 @@ class Keeper:
             spec: what each worker becomes.
             room: where workers are given pages.
             owner: is told how the loading goes.
-            turn: of the lane: one of its workers at a time is replaced for its size, so that there are never
-                two of them more than there are places, and memory holds what it was planned to.
+            outgoing: of the lane: its workers that are being replaced for their size. It is one at a time, so
+                that memory holds what it was planned to: one process more than there are places.
         """
         self._spec = spec
         self._room = room
         self._owner = owner
-        self._turn = turn
+        self._outgoing = outgoing
         self._workers: set[WorkerProcess] = set()
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -88,6 +93,7 @@ class Keeper:
     async def _successor(self, worker: WorkerProcess) -> WorkerProcess | None:
         """Wait until a worker's time is over; give the one that comes after it."""
         await worker.spent()
+        await self._turn_of(worker)
         if not worker.alive:
             self._room.leave(worker)
             await self._end(worker)
@@ -99,30 +105,29 @@ class Keeper:
             "A worker has grown and is replaced",
             extra={"engine": self._spec.name, "resident_mb": worker.resident_bytes >> 20},
         )
-        async with AsyncExitStack() as stack:
-            await self._take_turn(stack)
-            successor = await self._load()  # warm before the other one takes no more pages
-            self._room.leave(worker)
-            retiring = asyncio.create_task(self._retire(worker, stack.pop_all()))
-            self._retiring.add(retiring)
-            retiring.add_done_callback(self._retiring.discard)
+        self._outgoing.add(worker)
+        successor = await self._load()  # warm before the other one takes no more pages
+        self._room.leave(worker)
+        retiring = asyncio.create_task(self._retire(worker))
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
         return successor
 
-    async def _take_turn(self, stack: AsyncExitStack) -> None:
-        """Wait until no other worker of the lane is being replaced, but not for long."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_TURN_S):
-                await stack.enter_async_context(self._turn)
+    async def _turn_of(self, worker: WorkerProcess) -> None:
+        """Wait until no other worker of the lane is being replaced; not for long, nor if this one ends."""
+        latest = monotonic() + _TURN_S
+        while worker.alive and self._outgoing and monotonic() < latest:  # noqa: ASYNC110 - three things at once
+            await asyncio.sleep(_LOOK_S)
 
-    async def _retire(self, worker: WorkerProcess, turn: AsyncExitStack) -> None:
-        async with turn:
-            await worker.idle()
-            await self._end(worker)
+    async def _retire(self, worker: WorkerProcess) -> None:
+        await worker.idle()
+        await self._end(worker)
 
     async def _end(self, worker: WorkerProcess) -> None:
         self._room.leave(worker)
         await worker.close()
         self._workers.discard(worker)
+        self._outgoing.discard(worker)
 
     async def _load(self) -> WorkerProcess | None:
         """A loaded worker, after as many attempts as it takes; None = never."""

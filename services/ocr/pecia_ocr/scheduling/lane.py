@@ -48,8 +48,8 @@ class Lane:
         self.running = 0
         self.on_change: Callable[[], None] = lambda: None
         self._room: WaitingRoom[WorkerProcess] = WaitingRoom()
-        turn = asyncio.Lock()
-        self._keepers = [Keeper(spec, self._room, self, turn) for _ in range(workers)]
+        outgoing: set[WorkerProcess] = set()
+        self._keepers = [Keeper(spec, self._room, self, outgoing) for _ in range(workers)]
         self._keeping: list[asyncio.Task[None]] = []
         self._reload_patience_s = spec.reload_patience_s
 

@@ -1,7 +1,7 @@
 """An answer about several pages, divided among them.
 
 The model is shown all pages but the blank ones, and writes a mark before each. Only where it wrote as many
-marks as it saw pages, and something behind each, is it certain which words are whose.
+marks as it saw pages, no words before the first, and something behind each, is it known whose they are.
 """
 
 from collections import deque
@@ -53,6 +53,8 @@ def by_page(
 def _check(end: Finished, transcript: Transcript, shown: int) -> None:
     if end.finish_reason is not FinishReason.STOP:
         raise not_together(_WHY.get(end.finish_reason, "The answer broke off."))
+    if transcript.unmarked:
+        raise not_together("The model did not mark the first page.")
     if transcript.pages != shown:
         raise not_together(f"The model wrote {transcript.pages} pages where it was shown {shown}.")
 

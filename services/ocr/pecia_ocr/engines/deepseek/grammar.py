@@ -91,6 +91,7 @@ class Grammar:
         self._lexer = Lexer(frozenset(Mark) if self._labelled else frozenset(Mark) - {Mark.PAGE})
         self._grids = [Grid(width, height), *(Grid(*size) for size in more_pages)]
         self.pages_begun = 0  # marks of pages
+        self.unmarked = False  # whether something was written before the first of them
         self._page = 0
         self._pieces: list[Piece] = []
         self._open: list[Token] = []  # a tag as far as it has come
@@ -246,6 +247,7 @@ class Grammar:
         self._at += token.length
         self._apart = True
         self.pages_begun += 1
+        self.unmarked = self.unmarked or (self.pages_begun == 1 and (self._written or self._blocks > 0))
         if 1 < self.pages_begun <= len(self._grids):
             self._page += 1
             self._figures = self._blocks = self._breaks = 0

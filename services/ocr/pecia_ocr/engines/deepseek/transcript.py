@@ -57,6 +57,11 @@ class Transcript:
         """How many pages the model said it has come to."""
         return self._grammar.pages_begun
 
+    @property
+    def unmarked(self) -> bool:
+        """Whether it wrote something before it said of which page."""
+        return self._grammar.unmarked
+
     def write(self, text: str, tokens: Sequence[int] = (), logprob: float | None = None) -> Iterator[Said]:
         """What is certain after more of the answer.
 
