@@ -20,6 +20,7 @@ _RESTART_MOST_S = 30.0
 # Seconds: somebody's page may take minutes, and a worker that has grown may end meanwhile.
 _TURN_S = 30.0
 _LOOK_S = 0.1
+_FAREWELL_S = 10.0
 
 
 class Owner(Protocol):
@@ -59,7 +60,7 @@ class Keeper:
             room: where workers are given pages.
             owner: is told how the loading goes.
             outgoing: of the lane: its workers that are being replaced for their size. It is one at a time, so
-                that memory holds what it was planned to: one process more than there are places.
+                that memory holds what it was planned to: a process more than places, which has read nothing.
         """
         self._spec = spec
         self._room = room
@@ -111,6 +112,8 @@ class Keeper:
         retiring = asyncio.create_task(self._retire(worker))
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
+        # Its successor begins when it is gone: a few seconds of one place, for what both would hold together.
+        await asyncio.wait({retiring}, timeout=_FAREWELL_S)
         return successor
 
     async def _turn_of(self, worker: WorkerProcess) -> None:
