@@ -17,7 +17,7 @@ _EXAMPLES = {
     "curl.sh": ['"object":"list"', '"line_count"', "chat.completion.chunk", "data: [DONE]"],
     "openai_python.py": ["lines on", "tokens", "model_not_found: ", "(request "],
     "grpc_client.py": ["rapid: ", "has begun", "where the lines stand", "unsupported_image_media_type: "],
-    "reflection_client.py": ["pecia.ocr.v1.OcrService: Recognize, RecognizeStream, Describe"],
+    "reflection_client.py": ["pecia.ocr.v1.OcrService: Recognize, RecognizeStream, RecognizePages, Describe"],
     "langchain_chat.py": ["and line by line:"],
 }
 

@@ -130,12 +130,10 @@ class Lease:
         }
 
     async def _give_back(self) -> None:
-        """So that the next one need not wait until it lapses."""
-        if not self.held:
-            return
+        """So that the next one need not wait until it lapses; also one that was just being taken."""
         self.held = False
         with suppress(PeciaError, TimeoutError):
-            async with asyncio.timeout(self._settings.retry_s):
+            async with asyncio.timeout(self._settings.renew_s):  # after that it has nearly lapsed by itself
                 read = await self._cluster.get(LEASE, self._settings.name)
                 if read and (read.get("spec") or {}).get("holderIdentity") == self._identity:
                     await self._cluster.replace(self._manifest(read, holder=""))

@@ -86,6 +86,7 @@ class Controllers:
 
     def tick(self) -> None:
         """One round of everybody."""
+        self.store.collect()
         for deployment in self.store.all("deployments"):
             self._roll(deployment)
         for job in self.store.all("jobs"):

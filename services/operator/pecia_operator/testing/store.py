@@ -157,6 +157,15 @@ class Store:
                 return live
             return self._remove(key)
 
+    def collect(self) -> None:
+        """Delete what belongs to something that is gone, also where it was made after that had gone."""
+        with self.lock:
+            there = {obj["metadata"]["uid"] for obj in self._objects.values()}
+            for key, obj in list(self._objects.items()):
+                owners = {owner["uid"] for owner in obj["metadata"].get("ownerReferences", ())}
+                if key in self._objects and owners and not owners & there:
+                    self.delete(self.resources[key[:2]], key)
+
     def forget(self) -> None:
         """Drop the history, as etcd's compaction does: who watches from before has to list again."""
         with self.lock:
