@@ -138,8 +138,12 @@ async def test_a_document_that_failed(
     await open_office()
     message = await heard(backend, document_id)
     assert (message["success"], message["outcome"]) == (False, None)
-    assert (await backend.left()) == NOTHING | {"dead": [document_id] if dead else []}
     assert (await table.row(document_id))["status"] == "failed"
+
+    async def put_away() -> bool:  # a moment after it was told
+        return bool((await backend.left()) == NOTHING | {"dead": [document_id] if dead else []})
+
+    await until(put_away)
 
 
 @pytest.mark.usefixtures("receipt")
