@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from collections.abc import Callable
 
 _KEPT_BYTES = 64 << 20
 _LARGEST_BYTES = 32 << 20  # glibc takes no more; single pieces above it are handed back at once
@@ -17,9 +18,7 @@ def hand_back_freed_memory() -> bool:
     Returns:
         Whether this C library can.
     """
-    if sys.platform != "linux":
-        return False
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    trim = _of_glibc("malloc_trim")
     if trim is None:
         return False
     trim(0)
@@ -36,9 +35,12 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether this C library can; it is glibc that hands back eagerly.
     """
-    if sys.platform != "linux":
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = _of_glibc("mallopt")
     if mallopt is None:
         return False
     return all((mallopt(_M_MMAP_THRESHOLD, _LARGEST_BYTES), mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)))
+
+
+def _of_glibc(name: str) -> Callable[..., int] | None:
+    """A function of the C library; None = this one has no such."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

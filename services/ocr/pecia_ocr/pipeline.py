@@ -85,7 +85,7 @@ class Pipeline:
             flight = self._joined(wish, stack) or self._started(wish, budget)
             await stack.enter_async_context(flight.aboard())
             events = await stack.enter_async_context(aclosing(flight.events()))
-            async for event in within(events, began + budget):
+            async for event in _within(events, began + budget):
                 yield answer.told(event)
 
     def budget(self, asker: Asker) -> float:
@@ -217,7 +217,7 @@ def cleaned(options: RecognizeOptions) -> RecognizeOptions:
     return replace(options, ref_text=ref_text)
 
 
-async def within(events: AsyncIterator[Event], deadline: float) -> AsyncIterator[Event]:
+async def _within(events: AsyncIterator[Event], deadline: float) -> AsyncIterator[Event]:
     """The same events, until the clock says stop."""
     while True:
         try:
