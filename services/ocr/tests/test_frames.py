@@ -23,7 +23,8 @@ _LINE = Line("Rp 10.000", Polygon.from_bbox(BBox(1, 2, 3, 4)), 0.5, row=7)
         frames.Text(3, Delta("\nRp 10.000", _LINE)),
         frames.Done(3, Recognition(Page(10, 20), "text", "rapid")),
         frames.PageDone(3, Recognition(Page(10, 20), "text", "deepseek")),
-        frames.AllDone(3, 1 << 30),
+        frames.AllDone(3),
+        frames.Weighed(1 << 30),
         frames.Stopped(3),
     ],
 )

@@ -105,11 +105,10 @@ class BlockRead(msgspec.Struct, frozen=True, tag=True):
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):
-    """Worker to service: the page is read, and the process has this size."""
+    """Worker to service: the page is read."""
 
     call_id: int
     recognition: Recognition
-    resident_bytes: int = 0
 
 
 class PageDone(msgspec.Struct, frozen=True, tag=True):
@@ -120,10 +119,9 @@ class PageDone(msgspec.Struct, frozen=True, tag=True):
 
 
 class AllDone(msgspec.Struct, frozen=True, tag=True):
-    """Worker to service: no more of several pages will be read, and the process has this size."""
+    """Worker to service: no more of several pages will be read."""
 
     call_id: int
-    resident_bytes: int = 0
 
 
 class Stopped(msgspec.Struct, frozen=True, tag=True):
@@ -132,8 +130,14 @@ class Stopped(msgspec.Struct, frozen=True, tag=True):
     call_id: int
 
 
+class Weighed(msgspec.Struct, frozen=True, tag=True):
+    """Worker to service: what the process holds now that a page has ended."""
+
+    resident_bytes: int
+
+
 ToWorker = Load | Read | Cancel
-FromWorker = Loading | Ready | Failed | Text | BlockRead | Done | PageDone | AllDone | Stopped
+FromWorker = Loading | Ready | Failed | Text | BlockRead | Done | PageDone | AllDone | Stopped | Weighed
 
 _encoder = msgspec.msgpack.Encoder()
 to_worker_decoder: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)

@@ -24,6 +24,8 @@ from pecia_ocr.scheduling.page import PageInput
 log = logging.getLogger(__name__)
 
 _CLOSE_GRACE_S = 2.0
+# Of a picture; what the socket does not take at once is copied, each time it takes some more of it.
+_AT_ONCE_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +172,11 @@ class WorkerProcess:
         try:
             while True:
                 frame = await self._receive()
-                if isinstance(frame, frames.Loading | frames.Ready) or frame.call_id is None:
-                    continue
-                if isinstance(frame, frames.Done | frames.AllDone):
+                if isinstance(frame, frames.Weighed):
                     self._weigh(frame.resident_bytes)
-                if inbox := self._inboxes.get(frame.call_id):
+                elif isinstance(frame, frames.Loading | frames.Ready) or frame.call_id is None:
+                    continue
+                elif inbox := self._inboxes.get(frame.call_id):
                     inbox.put(frame)
         except PeciaError as error:
             # With one page, it is what the process ended from, unless it was ended for another one's sake.
@@ -196,8 +198,9 @@ class WorkerProcess:
         try:
             async with self._sending:
                 writer.write(frames.encode(message, len(payload)))
-                if payload:
-                    writer.write(payload)
+                for begin in range(0, len(payload), _AT_ONCE_BYTES):
+                    writer.write(payload[begin : begin + _AT_ONCE_BYTES])
+                    await writer.drain()
                 await writer.drain()
         except OSError as error:
             raise _gone() from error

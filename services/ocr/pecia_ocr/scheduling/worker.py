@@ -138,6 +138,12 @@ class Worker:
             self._line.send(self._outcome(engine, read, payload))
         finally:
             del self._tokens[read.call_id]
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """Say what this process holds, without what it no longer needs: above a bound it is replaced."""
+        hand_back_freed_memory()
+        self._line.send(frames.Weighed(resident_bytes()))
 
     def _outcome(self, engine: Engine, read: frames.Read, payload: bytes) -> frames.FromWorker:
         call_id = read.call_id
@@ -154,7 +160,7 @@ class Worker:
                 decodes = [partial(self._decode, *each) for each in _apart(read, payload)]
                 for recognition in read_together(engine, decodes, read.options, token, emit):
                     self._line.send(frames.PageDone(call_id, recognition))
-                return frames.AllDone(call_id, _resident_bytes())
+                return frames.AllDone(call_id)
             if read.glance:
                 recognition = glance(engine, decode, read.options, token)
             else:
@@ -171,7 +177,7 @@ class Worker:
             log.exception("The engine broke on a page")
             message = "The engine broke on this page; the log has the cause under this request id."
             return frames.Failed(call_id, EngineFailed.default_code, message)
-        return frames.Done(call_id, recognition, _resident_bytes())
+        return frames.Done(call_id, recognition)
 
     def _decode(self, read: frames.Read, payload: bytes) -> decoding.Decoded:
         if read.raw is None:
@@ -179,12 +185,6 @@ class Worker:
         raw = read.raw
         pixels = decoding.from_raw(raw.width, raw.height, raw.channels, raw.stride, payload)
         return decoding.Decoded(pixels, raw.width, raw.height).turn(read.turn)
-
-
-def _resident_bytes() -> int:
-    """What this process holds, without what it no longer needs: more than a bound, and it is replaced."""
-    hand_back_freed_memory()
-    return resident_bytes()
 
 
 def _apart(read: frames.Read, payload: bytes) -> list[tuple[frames.Read, bytes]]:
