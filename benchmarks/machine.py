@@ -32,6 +32,11 @@ def has_bf16() -> bool:
     return "bf16" in _cpuinfo()
 
 
+def has_avx512() -> bool:
+    """Whether the processor goes beyond AVX2."""
+    return "avx512f" in _cpuinfo()
+
+
 def load() -> float:
     """Mean number of processes that wanted a core during the last minute."""
     return os.getloadavg()[0]

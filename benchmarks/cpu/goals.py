@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from benchmarks import machine
 from benchmarks.cpu import contenders as who
 from benchmarks.cpu.figures import core_seconds, fraction_of_floor, speed_up
 from benchmarks.cpu.measuring import PAGES, RECEIPTS, Run
@@ -39,7 +40,8 @@ class Goal:
 
 def all_goals(run: Run, cores: int) -> list[Goal]:
     """Those that this run can speak of; servers have a page of their own."""
-    held = speed_up(run, RECEIPTS, who.STOCK, ours=who.OURS_AVX2)
+    ours_held = who.OURS_AVX2 if machine.has_avx512() else who.OURS
+    held = speed_up(run, RECEIPTS, who.STOCK, ours=ours_held)
     share = fraction_of_floor(run, RECEIPTS, cores)
     return [
         Goal("RapidOCR, its defaults", "receipts a second", 5, speed_up(run, RECEIPTS, who.STOCK)),

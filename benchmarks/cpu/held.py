@@ -2,6 +2,7 @@
 
 import subprocess
 
+from benchmarks import machine
 from benchmarks.rivals.venvs import BUILD, ROOT
 
 SOURCE = ROOT / "benchmarks" / "cpu" / "avx2_only.c"
@@ -13,8 +14,10 @@ def build() -> None:
     """Compile it where that has not been done.
 
     Raises:
-        RuntimeError: this machine has no C compiler.
+        RuntimeError: this processor has no more than AVX2, or this machine no C compiler.
     """
+    if not machine.has_avx512():
+        raise RuntimeError("this processor ends at AVX2 by itself, so that `pecia` is held to it")
     if LIBRARY.exists() and LIBRARY.stat().st_mtime >= SOURCE.stat().st_mtime:
         return
     BUILD.mkdir(parents=True, exist_ok=True)

@@ -50,6 +50,7 @@ class ModelServer:
     hung_up: Event = field(default_factory=Event)
     url: str = ""
     play: Callable[[dict[str, Any]], list[str]] | None = None  # events by what is asked
+    replies: dict[str, bytes] = field(default_factory=dict)  # by method: all bytes of a reply, head and all
 
     def said(self, asked: dict[str, Any]) -> Iterator[bytes]:
         """What goes out, event by event."""
@@ -69,7 +70,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         server = self.server_played
-        if server.key and self.headers["authorization"] != f"Bearer {server.key}":
+        if reply := server.replies.get("GET"):
+            self.wfile.write(reply)
+        elif server.key and self.headers["authorization"] != f"Bearer {server.key}":
             self._send(HTTPStatus.UNAUTHORIZED, {"error": {"message": "no"}})
         else:
             self._send(HTTPStatus.OK, {"object": "list", "data": [_model(name) for name in server.models]})
@@ -78,6 +81,9 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server_played
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
         server.asked.append(asked)
+        if "POST" in server.replies:
+            self.wfile.write(server.replies["POST"])
+            return
         if server.status != HTTPStatus.OK:
             self._send(server.status, {"error": {"message": "a secret of the server"}})
             return

@@ -11,21 +11,21 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
-from http import HTTPStatus
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
 import openai
 from openai.types.chat import ChatCompletionChunk
-from pecia_core.errors import EngineFailed, InvalidRequest, OutOfMemory, Overloaded, PeciaError, Unavailable
+from pecia_core.errors import InvalidRequest, PeciaError, Unavailable
 from pecia_core.recognition import RecognizeOptions, Usage
-from pecia_core.vocabulary import EngineName, FinishReason
+from pecia_core.vocabulary import EngineName
 from PIL import Image
 
 from pecia_ocr.engines.base import CancelToken, EngineEvent, EngineInfo, Finished, Pixels
 from pecia_ocr.engines.deepseek.division import by_page
 from pecia_ocr.engines.deepseek.guard import is_blank
+from pecia_ocr.engines.deepseek.outcomes import end_of, translated
 from pecia_ocr.engines.deepseek.profiles import MODEL, MODELS, REF_TEXT_MARK
 from pecia_ocr.engines.deepseek.prompts import plain_words
 from pecia_ocr.engines.deepseek.served import find
@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 _LOOK_S = 2.0
 _CONNECT_S = 5.0
 _QUALITY = 95
-_LATER_S = 5.0
 
 _Heard = ChatCompletionChunk | PeciaError | None
 """What comes of a page: chunks, then an error or nothing more."""
@@ -149,19 +148,22 @@ class RemoteEngine:
     def _said(
         self, request: dict[str, Any], transcript: Transcript, cancel: CancelToken
     ) -> Iterator[Said | Finished]:
-        """What the model writes, and why it ends."""
-        ended = FinishReason.STOP
-        usage = Usage()
+        """What the model writes, and why it ends.
+
+        Raises:
+            EngineFailed: the server gave up before the model had come to an end.
+        """
+        reason, usage = "", Usage()
         for chunk in self._chunks(request, cancel):
             usage = _usage(chunk) or usage
             for choice in chunk.choices:
-                if choice.finish_reason == "length":
-                    ended = FinishReason.LENGTH
+                reason = str(choice.finish_reason or reason)
                 yield from transcript.write(choice.delta.content or "", logprob=_logprob(choice))
             if transcript.is_over:
                 break
+        ended = transcript.reason or end_of(reason)
         yield from transcript.finish()
-        yield Finished(transcript.reason or ended, usage)
+        yield Finished(ended, usage)
 
     def _check_size(self, options: RecognizeOptions) -> None:
         served = self._served
@@ -215,7 +217,7 @@ class RemoteEngine:
                 async for chunk in stream:
                     said.put(_checked(chunk))
         except Exception as error:  # noqa: BLE001 - whatever another server's answer leads to
-            said.put(_translated(error))
+            said.put(translated(error))
         finally:
             said.put(None)
 
@@ -261,31 +263,3 @@ def _logprob(choice: Any) -> float | None:  # noqa: ANN401 - nested types of the
     """The mean of the chunk's tokens, where the profile asks for them."""
     tokens = choice.logprobs.content if choice.logprobs else None
     return sum(token.logprob for token in tokens) / len(tokens) if tokens else None
-
-
-def _translated(error: Exception) -> PeciaError:
-    """The server's failure in our own words; the log has the server's."""
-    log.warning("The model server failed", extra={"reason": f"{type(error).__name__}: {error}"[:500]})
-    if isinstance(error, openai.APIStatusError):
-        return _refused(error)
-    if isinstance(error, openai.APITimeoutError):
-        return Unavailable("The model server was silent for too long; try again later.", retry_after=_LATER_S)
-    if isinstance(error, openai.APIConnectionError):
-        return Unavailable("The model server cannot be reached; try again.", retry_after=_LATER_S)
-    return EngineFailed("The model server's answer broke off or cannot be understood.")
-
-
-def _refused(error: openai.APIStatusError) -> PeciaError:
-    code = error.status_code
-    if code == HTTPStatus.TOO_MANY_REQUESTS:
-        return Overloaded("The model server has no room; try again.", retry_after=_wait_of(error))
-    if code == HTTPStatus.INSUFFICIENT_STORAGE:
-        return OutOfMemory("The model server has too little memory for this page.")
-    if code < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return EngineFailed(f"The model server refused the page ({code}): is its profile the right one?")
-    return Unavailable(f"The model server failed ({code}); try again.", retry_after=_LATER_S)
-
-
-def _wait_of(error: openai.APIStatusError) -> float:
-    said = error.response.headers.get("retry-after", "")
-    return min(max(float(said), 1.0), 60.0) if said.isdecimal() else 1.0
