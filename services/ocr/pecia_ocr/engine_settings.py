@@ -90,6 +90,13 @@ class DeepseekSettings(BaseModel):
     max_tokens: int = Field(
         4096, ge=16, description="Tokens of one page's answer at most, where a caller names no fewer."
     )
+    text_every_ms: int = Field(
+        50,
+        ge=0,
+        le=1000,
+        description="Milliseconds between two pieces of a page's text, at least; the first comes at once. "
+        "Each piece is work for the ocr service and the gateway: 0 sends every token by itself.",
+    )
     pages_together: int = Field(
         4,
         ge=1,

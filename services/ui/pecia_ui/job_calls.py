@@ -84,7 +84,7 @@ class JobCalls:
         await self.calls.json("DELETE", f"/v1/jobs/{job_id}", timeout_s=_ANSWER_S)
 
     async def download(self, job_id: str, form: str, *, partial: bool) -> bytes:
-        """The result as markdown, text or json; `partial` = as far as it is."""
+        """The result as markdown, text, json or csv (its tables); `partial` = as far as it is."""
         params = {"format": form, "partial": "true" if partial else "false"}
         path, wait = f"/v1/jobs/{job_id}/download", self.calls.timeout_s
         async with self.calls.opened("GET", path, "", timeout_s=wait, params=params) as response:

@@ -63,7 +63,8 @@ def test_a_long_pdf_becomes_a_job_by_itself(gateway: StandIn, jobs: ScriptedJobs
     shows(site, lambda: "Processing complete!" in said(site))
     site.toggle(key="job-whole").set_value(True).run()
     assert recognised(site) == "Bab satu\n\nBab dua\n\nBab tiga"
-    assert [str(button.proto.label) for button in site.get("download_button")] == ["Markdown", "Text", "JSON"]
+    labels = [str(button.proto.label) for button in site.get("download_button")]
+    assert labels == ["Markdown", "Text", "JSON", "Tables"]
 
 
 def test_a_large_file_is_not_sent_twice(

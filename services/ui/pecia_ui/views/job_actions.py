@@ -14,8 +14,13 @@ from pecia_ui.views.escaping import code, plain
 from pecia_ui.visit import Visit
 
 _MOST_FAILED = 20
-_FILES = {"Markdown": ("markdown", "md"), "Text": ("text", "txt"), "JSON": ("json", "json")}
-_MEDIA_TYPES = {"md": "text/markdown", "txt": "text/plain", "json": "application/json"}
+_FILES = {
+    "Markdown": ("markdown", "md"),
+    "Text": ("text", "txt"),
+    "JSON": ("json", "json"),
+    "Tables": ("csv", "csv"),  # the gateway's, in which no cell is a formula
+}
+_MEDIA_TYPES = {"md": "text/markdown", "txt": "text/plain", "json": "application/json", "csv": "text/csv"}
 
 
 def show(visit: Visit, gateway: Gateway, job: Job) -> None:

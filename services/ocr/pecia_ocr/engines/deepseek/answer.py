@@ -1,8 +1,9 @@
 """One answer of the model in this process: tokens in, text and blocks out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
-from pecia_core.recognition import RecognizeOptions
+from pecia_core.recognition import Delta, RecognizeOptions
 from tokenizers.decoders import DecodeStream
 
 from pecia_ocr.engines.deepseek.loader import LoadedModel
@@ -26,6 +27,9 @@ class Answer:
 
     def more(self, step: Step) -> Iterator[Said]:
         """What is certain after one more step."""
+        yield from joined(self._written(step))
+
+    def _written(self, step: Step) -> Iterator[Said]:
         for token, logprob in zip(step.token_ids, step.logprobs, strict=True):
             if not self.transcript.is_over:
                 self.tokens += 1
@@ -36,3 +40,12 @@ class Answer:
         if token == self._end:
             return ""
         return self._decoding.step(self._tokenizer, token) or ""
+
+
+def joined(said: Iterable[Said]) -> Iterator[Said]:
+    """Text that follows text in one piece: each has a way to go, through two processes to the caller."""
+    for is_text, events in groupby(said, key=lambda event: isinstance(event, Delta)):
+        if is_text:
+            yield Delta("".join(event.text for event in events if isinstance(event, Delta)))
+        else:
+            yield from events

@@ -57,6 +57,7 @@ class DeepseekEngine:
         public_key: str = "",
         demo: bool = False,
         pages_together: int = 4,
+        told_every_s: float = 0.0,
     ) -> None:
         """Nothing is loaded yet.
 
@@ -69,6 +70,7 @@ class DeepseekEngine:
             public_key: PEM of whoever may sign checkpoints; "" = they need no signature.
             demo: it is the small one that comes along, which was taught one size and one task.
             pages_together: that one request may show, at most, to a model that reads several.
+            told_every_s: seconds between two pieces of a page's text, at least.
         """
         self._folder = Path(folder)
         self._device = device
@@ -78,6 +80,7 @@ class DeepseekEngine:
         self._public_key = public_key
         self._demo = demo
         self._pages_together = pages_together
+        self._told_every_s = told_every_s
         self._models = (DEMO,) if demo else MODELS
         self._ready: _Ready | None = None
 
@@ -148,7 +151,7 @@ class DeepseekEngine:
         ids = prompt_ids(ready.loaded.encode, options.task_type, options.ref_text, tokens, profile)
         request = self._request(profile, ids, (page,), profile.ngram, options)
         answer = Answer(ready.loaded, [size_of(pixels)], options)
-        for event in _said(ready.scheduler, request, answer, cancel):
+        for event in self._said(ready.scheduler, request, answer, cancel):
             if isinstance(event, Finished):
                 yield replace(event, usage=Usage(len(ids), tokens, answer.tokens))
             elif not isinstance(event, NextPage):
@@ -180,9 +183,31 @@ class DeepseekEngine:
         request = self._request(loaded.profile, ids, pictures, asked.ngram, options)
         sizes = [size_of(page) for page, seen in zip(pages, shown, strict=True) if seen]
         answer = Answer(loaded, sizes, options)
-        said = _said(ready.scheduler, request, answer, cancel)
+        said = self._said(ready.scheduler, request, answer, cancel)
         events = by_page(said, answer.transcript, [page is not None for page in shown])
         yield from _counted(events, shown, len(ids) - tokens, answer)
+
+    def _said(
+        self, scheduler: Scheduler, request: Request, answer: Answer, cancel: CancelToken
+    ) -> Iterator[Said | Finished]:
+        """What the model writes, and why it ends."""
+        ticket = scheduler.submit(request)
+        cancel.on_cancel(ticket.cancel)
+        try:
+            for step in ticket.steps(self._told_every_s):
+                cancel.check()
+                yield from answer.more(step)
+                if answer.transcript.is_over:
+                    break
+        except EngineFailed as error:
+            if scheduler.broken is not None:
+                raise Broken from error
+            raise
+        finally:
+            ticket.cancel()
+        cancel.check()
+        yield from answer.transcript.finish()
+        yield Finished(answer.transcript.reason or ticket.reason or FinishReason.STOP)
 
     def _loaded(self) -> _Ready:
         if self._ready is None:
@@ -217,29 +242,6 @@ class DeepseekEngine:
             tenant=tenant.get(),
             deadline=None,
         )
-
-
-def _said(
-    scheduler: Scheduler, request: Request, answer: Answer, cancel: CancelToken
-) -> Iterator[Said | Finished]:
-    """What the model writes, and why it ends."""
-    ticket = scheduler.submit(request)
-    cancel.on_cancel(ticket.cancel)
-    try:
-        for step in ticket.steps():
-            cancel.check()
-            yield from answer.more(step)
-            if answer.transcript.is_over:
-                break
-    except EngineFailed as error:
-        if scheduler.broken is not None:
-            raise Broken from error
-        raise
-    finally:
-        ticket.cancel()
-    cancel.check()
-    yield from answer.transcript.finish()
-    yield Finished(answer.transcript.reason or ticket.reason or FinishReason.STOP)
 
 
 def _counted(

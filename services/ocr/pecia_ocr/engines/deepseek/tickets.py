@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from threading import Event
 from time import monotonic
 
 from pecia_core.errors import PeciaError
@@ -71,9 +72,13 @@ class Ticket:
         self._cancelled = False
         self._error: PeciaError | None = None
         self._steps: SimpleQueue[Step | None] = SimpleQueue()
+        self._over = Event()
 
-    def steps(self) -> Iterator[Step]:
-        """What comes, when it comes; what has piled up comes at once. Leaving early cancels.
+    def steps(self, every_s: float = 0.0) -> Iterator[Step]:
+        """What comes; what has piled up comes at once. Leaving early cancels.
+
+        Args:
+            every_s: seconds between one and the next, at least. Nothing waits for them to pass once it ends.
 
         Raises:
             PeciaError: why there is no more, other than what `reason` says: DeadlineExceeded, OutOfMemory,
@@ -86,6 +91,7 @@ class Ticket:
                     tuple(token for step in more for token in step.token_ids),
                     tuple(logprob for step in more for logprob in step.logprobs),
                 )
+                self._over.wait(every_s)
             self._steps.put(None)  # for whoever asks again
         finally:
             self.cancel()
@@ -107,6 +113,7 @@ class Ticket:
         """Give up its slot at the next step; nothing happens where it has ended."""
         if not self.ended:
             self._cancelled = True
+            self._over.set()
             self._wake()
 
     @property
@@ -136,10 +143,14 @@ class Ticket:
         """Say that the answer has ended: the scheduler's."""
         if not self.ended:
             self.reason = reason
-            self._steps.put(None)
+            self._end()
 
     def fail(self, error: PeciaError) -> None:
         """Say that there will be no more of an answer: the scheduler's."""
         if not self.ended:
             self._error = error
-            self._steps.put(None)
+            self._end()
+
+    def _end(self) -> None:
+        self._steps.put(None)
+        self._over.set()
