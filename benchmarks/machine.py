@@ -32,9 +32,9 @@ def has_bf16() -> bool:
     return "bf16" in _cpuinfo()
 
 
-def has_avx512() -> bool:
-    """Whether the processor goes beyond AVX2."""
-    return "avx512f" in _cpuinfo()
+def ends_at_avx2() -> bool:
+    """Whether it is an x86 processor that computes with AVX2 and nothing wider."""
+    return "avx2" in _cpuinfo() and "avx512f" not in _cpuinfo()
 
 
 def load() -> float:

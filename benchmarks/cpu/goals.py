@@ -40,7 +40,7 @@ class Goal:
 
 def all_goals(run: Run, cores: int) -> list[Goal]:
     """Those that this run can speak of; servers have a page of their own."""
-    ours_held = who.OURS_AVX2 if machine.has_avx512() else who.OURS
+    ours_held = who.OURS if machine.ends_at_avx2() else who.OURS_AVX2
     held = speed_up(run, RECEIPTS, who.STOCK, ours=ours_held)
     share = fraction_of_floor(run, RECEIPTS, cores)
     return [

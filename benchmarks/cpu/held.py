@@ -14,9 +14,9 @@ def build() -> None:
     """Compile it where that has not been done.
 
     Raises:
-        RuntimeError: this processor has no more than AVX2, or this machine no C compiler.
+        RuntimeError: this processor ends at AVX2, or this machine has no C compiler.
     """
-    if not machine.has_avx512():
+    if machine.ends_at_avx2():
         raise RuntimeError("this processor ends at AVX2 by itself, so that `pecia` is held to it")
     if LIBRARY.exists() and LIBRARY.stat().st_mtime >= SOURCE.stat().st_mtime:
         return

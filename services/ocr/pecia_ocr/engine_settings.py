@@ -94,8 +94,8 @@ class DeepseekSettings(BaseModel):
         50,
         ge=0,
         le=1000,
-        description="Milliseconds between two pieces of a page's text, at least; the first comes at once. "
-        "Each piece is work for the ocr service and the gateway: 0 sends every token by itself.",
+        description="Milliseconds between two pieces of a page's text, at least, where the model runs here; "
+        "the first comes at once. Each piece is work for the ocr service and the gateway: 0 = as it comes.",
     )
     pages_together: int = Field(
         4,

@@ -1,6 +1,7 @@
 """DeepSeek-OCR behind the engine's seam, on a checkpoint of half a megabyte whose words are noise."""
 
 import asyncio
+import contextlib
 import io
 import subprocess
 import sys
@@ -8,7 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import copy_context
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
+from time import monotonic
 from typing import Any
 
 import grpc
@@ -22,6 +24,7 @@ from pecia_ocr.engines.base import CancelToken, EngineEvent, Finished, Interrupt
 from pecia_ocr.engines.deepseek import rehearsal, testing
 from pecia_ocr.engines.deepseek.engine import DeepseekEngine, _fitting
 from pecia_ocr.engines.deepseek.tickets import Request
+from pecia_ocr.lanes import _deepseek
 from pecia_ocr.server import OcrServer
 from pecia_ocr.settings import Settings
 from pecia_ocr.testing import running
@@ -146,6 +149,21 @@ def test_stop_words_end_the_answer(engine: DeepseekEngine) -> None:
     assert end_of(events).finish_reason is FinishReason.STOP
 
 
+def test_text_in_pieces_is_the_same_text(engine: DeepseekEngine, folder: Path) -> None:
+    """As many tokens are counted, and a page that is given up does not wait for its next piece."""
+    paced = DeepseekEngine(folder=str(folder), device="cpu", slots=3, max_tokens=40, told_every_s=20.0)
+    paced.load(lambda _: None)
+    token_by_token, pieces = read(engine), read(paced)
+    assert text_of(pieces) == text_of(token_by_token)
+    assert end_of(pieces) == end_of(token_by_token)
+    assert len([event for event in pieces if isinstance(event, Delta)]) <= 3
+    token, began = CancelToken(), monotonic()
+    Timer(0.01, token.cancel).start()
+    with contextlib.suppress(Interrupted):
+        read(paced, token=token)
+    assert monotonic() - began < 15
+
+
 def test_a_blank_page_is_not_shown_to_the_model(engine: DeepseekEngine) -> None:
     """It would make words up."""
     assert read(engine, np.full((300, 200, 3), 255, np.uint8)) == [Finished()]
@@ -232,6 +250,13 @@ def picture_of(pixels: Pixels) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def test_the_settings_reach_the_process(folder: Path) -> None:
+    """In the units it is told them in."""
+    settings = Settings.model_validate({"model_path": folder, "deepseek": {"text_every_ms": 250}})
+    config = _deepseek(settings, folder).config
+    assert (config["told_every_s"], config["slots"], config["max_tokens"]) == (0.25, 32, 4096)
 
 
 async def test_the_whole_way_over_grpc(folder: Path) -> None:

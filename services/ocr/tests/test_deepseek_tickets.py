@@ -1,9 +1,10 @@
 """What a page's reader is told, and how often."""
 
-from threading import Timer
 from time import monotonic
 
+import pytest
 from pecia_core.document import Block
+from pecia_core.errors import Unavailable
 from pecia_core.geometry import BBox, Polygon
 from pecia_core.recognition import Delta
 from pecia_core.vocabulary import BlockKind, FinishReason
@@ -29,24 +30,35 @@ def test_what_comes_meanwhile_comes_together() -> None:
     assert next(steps).token_ids == (0,)
     began = monotonic()
     read.give(1, -0.5)
-    Timer(0.1, read.give, (2, -0.25)).start()
+    read.give(2, -0.25)
     step = next(steps)
     assert monotonic() - began >= 0.3
     assert (step.token_ids, step.logprobs) == ((1, 2), (-0.5, -0.25))
 
 
 def test_nobody_waits_for_what_has_ended() -> None:
-    """Neither at its end, nor when the page is given up."""
+    """Neither at its end, nor when it failed."""
     began = monotonic()
-    done = ticket(5, 6)
+    done, failed = ticket(5, 6), ticket(7)
     done.finish(FinishReason.STOP)
     assert [step.token_ids for step in done.steps(60.0)] == [(5, 6)]
+    steps = failed.steps(60.0)
+    next(steps)
+    failed.fail(Unavailable("gone"))
+    with pytest.raises(Unavailable):
+        next(steps)
+    assert monotonic() - began < 30
+
+
+def test_nobody_waits_for_what_was_given_up() -> None:
+    """Cancelling alone ends the pause; what comes then comes at once."""
+    began = monotonic()
     given_up = ticket(7)
     steps = given_up.steps(60.0)
     next(steps)
-    Timer(0.05, given_up.cancel).start()
-    Timer(0.1, given_up.finish, (FinishReason.STOP,)).start()
-    assert list(steps) == []
+    given_up.cancel()
+    given_up.give(8, -0.5)
+    assert next(steps).token_ids == (8,)
     assert monotonic() - began < 30
 
 

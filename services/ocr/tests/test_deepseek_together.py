@@ -99,7 +99,7 @@ def test_tokens_are_each_pages_own(engine: DeepseekEngine, monkeypatch: pytest.M
     encode = engine._ready.loaded.encode
     first, second = encode("<PAGE>one two"), encode("<PAGE>three")
     steps = [Step((token,), (-0.1,)) for token in (*first, *second)]
-    ticket = SimpleNamespace(cancel=lambda: None, steps=lambda: iter(steps), reason=None)
+    ticket = SimpleNamespace(cancel=lambda: None, steps=lambda _: iter(steps), reason=None)
     asked: list[Request] = []
 
     def submit(request: Request) -> SimpleNamespace:

@@ -128,6 +128,14 @@ def test_an_answer_of_sglang(server: ModelServer, engine: RemoteEngine, between:
     assert (said, finished.finish_reason) == ("Invoice", FinishReason.STOP)
 
 
+def test_a_loop_that_vllm_found(server: ModelServer, engine: RemoteEngine) -> None:
+    """Is told as one: a smaller size may help."""
+    server.events = [sglang("again again", None), sglang("", "repetition"), "data: [DONE]\n\n"]
+    finished = read(engine)[1][-1]
+    assert isinstance(finished, Finished)
+    assert finished.finish_reason is FinishReason.REPETITION
+
+
 @pytest.mark.parametrize("end", ["abort", "error", "content_filter", "tool_calls", "", None])
 def test_a_stream_without_an_end_is_an_error(
     server: ModelServer, engine: RemoteEngine, end: str | None

@@ -284,7 +284,8 @@ def _download(job: ScriptedJob, query: Mapping[str, str]) -> Answer:
         return Answer.refusal(409, "job_not_completed", f"The job is {job.state}; nothing to download yet.")
     texts = [page.text or f"[page {page.number} is missing]" for page in job.pages.values()]
     form = query.get("format", "markdown")
-    body = json.dumps({"pages": texts}) if form == "json" else "\n\n".join(texts)
+    bodies = {"json": json.dumps({"pages": texts}), "csv": "no,table"}
+    body = bodies.get(form, "\n\n".join(texts))
     return Answer(body=body.encode(), headers={"content-type": f"text/{form}"})
 
 

@@ -138,12 +138,15 @@ class WorkerProcess:
         call_id, inbox = next(self._calls), Inbox()
         self._inboxes[call_id] = inbox
         self._idle.clear()
+        begun = False
         try:
-            await self._send(*page.frame(call_id))
+            async with self._sending:
+                begun = True
+                await self._write(*page.frame(call_id))
             async for frame in inbox.frames():
                 yield frame
         finally:
-            if not inbox.ended:
+            if begun and not inbox.ended:
                 await to_the_end(self._let_go(call_id, inbox))
             self._forget(call_id)
 
@@ -191,19 +194,28 @@ class WorkerProcess:
         if most is not None and resident_bytes > most:
             self._spent.set()
 
-    async def _send(self, message: frames.ToWorker, payload: bytes = b"") -> None:
+    async def _send(self, message: frames.ToWorker) -> None:
+        async with self._sending:
+            await self._write(message)
+
+    async def _write(self, message: frames.ToWorker, payload: bytes = b"") -> None:
+        """For whom it is the turn to send. A frame that has begun is sent whole, even by one who leaves."""
         writer = self._writer
         if writer is None:
             raise _gone()
+        writer.write(frames.encode(message, len(payload)))
+        rest = memoryview(payload)
         try:
-            async with self._sending:
-                writer.write(frames.encode(message, len(payload)))
-                for begin in range(0, len(payload), _AT_ONCE_BYTES):
-                    writer.write(payload[begin : begin + _AT_ONCE_BYTES])
-                    await writer.drain()
+            while rest:
+                piece, rest = rest[:_AT_ONCE_BYTES], rest[_AT_ONCE_BYTES:]
+                writer.write(piece)
                 await writer.drain()
+            await writer.drain()
         except OSError as error:
             raise _gone() from error
+        finally:
+            if rest:
+                writer.write(rest)
 
     async def _receive(self) -> frames.FromWorker:
         reader = self._reader

@@ -11,7 +11,11 @@ log = logging.getLogger(__name__)
 
 _LATER_S = 5.0
 _MOST_LOGGED = 500
-_ENDS = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}
+_ENDS = {
+    "stop": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "repetition": FinishReason.REPETITION,  # vLLM's, where it is asked to look for loops
+}
 
 
 def end_of(reason: str) -> FinishReason:
@@ -23,7 +27,7 @@ def end_of(reason: str) -> FinishReason:
     """
     if reason not in _ENDS:
         log.warning("The model server gave up", extra={"reason": reason[:_MOST_LOGGED]})
-        raise EngineFailed("The model server gave up on this page before its end; try again.")
+        raise EngineFailed("The model server gave up on this page before its end.")
     return _ENDS[reason]
 
 
