@@ -285,8 +285,7 @@ def _download(job: ScriptedJob, query: Mapping[str, str]) -> Answer:
     texts = [page.text or f"[page {page.number} is missing]" for page in job.pages.values()]
     form = query.get("format", "markdown")
     bodies = {"json": json.dumps({"pages": texts}), "csv": "no,table"}
-    body = bodies.get(form, "\n\n".join(texts))
-    return Answer(body=body.encode(), headers={"content-type": f"text/{form}"})
+    return Answer(body=bodies.get(form, "\n\n".join(texts)).encode(), headers={"content-type": f"text/{form}"})
 
 
 def _form(asked: Asked) -> tuple[dict[str, str], str]:
