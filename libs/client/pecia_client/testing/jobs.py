@@ -284,8 +284,8 @@ def _download(job: ScriptedJob, query: Mapping[str, str]) -> Answer:
         return Answer.refusal(409, "job_not_completed", f"The job is {job.state}; nothing to download yet.")
     texts = [page.text or f"[page {page.number} is missing]" for page in job.pages.values()]
     form = query.get("format", "markdown")
-    bodies = {"json": json.dumps({"pages": texts}), "csv": "no,table"}
-    return Answer(body=bodies.get(form, "\n\n".join(texts)).encode(), headers={"content-type": f"text/{form}"})
+    said = {"json": json.dumps({"pages": texts}), "csv": "no,table"}.get(form, "\n\n".join(texts))
+    return Answer(body=said.encode(), headers={"content-type": f"text/{form}"})
 
 
 def _form(asked: Asked) -> tuple[dict[str, str], str]:
