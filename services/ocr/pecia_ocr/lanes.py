@@ -46,7 +46,7 @@ def _deepseek(settings: Settings, model_path: Path) -> EngineSpec:
         "max_tokens": deepseek.max_tokens,
         "memory_gb": deepseek.memory_gb,
         "pages_together": deepseek.pages_together,
-        "told_every_s": deepseek.text_every_ms / 1000,
+        "text_every_s": deepseek.text_every_ms / 1000,
         "public_key": deepseek.signing_key_file.read_text("utf-8") if deepseek.signing_key_file else "",
     }
     return replace(

@@ -151,7 +151,7 @@ def test_stop_words_end_the_answer(engine: DeepseekEngine) -> None:
 
 def test_text_in_pieces_is_the_same_text(engine: DeepseekEngine, folder: Path) -> None:
     """As many tokens are counted, and a page that is given up does not wait for its next piece."""
-    paced = DeepseekEngine(folder=str(folder), device="cpu", slots=3, max_tokens=40, told_every_s=20.0)
+    paced = DeepseekEngine(folder=str(folder), device="cpu", slots=3, max_tokens=40, text_every_s=20.0)
     paced.load(lambda _: None)
     token_by_token, pieces = read(engine), read(paced)
     assert text_of(pieces) == text_of(token_by_token)
@@ -256,7 +256,7 @@ def test_the_settings_reach_the_process(folder: Path) -> None:
     """In the units it is told them in."""
     settings = Settings.model_validate({"model_path": folder, "deepseek": {"text_every_ms": 250}})
     config = _deepseek(settings, folder).config
-    assert (config["told_every_s"], config["slots"], config["max_tokens"]) == (0.25, 32, 4096)
+    assert (config["text_every_s"], config["slots"], config["max_tokens"]) == (0.25, 32, 4096)
 
 
 async def test_the_whole_way_over_grpc(folder: Path) -> None:

@@ -140,7 +140,7 @@ def test_a_loop_that_vllm_found(server: ModelServer, engine: RemoteEngine) -> No
 def test_a_stream_without_an_end_is_an_error(
     server: ModelServer, engine: RemoteEngine, end: str | None
 ) -> None:
-    """Whatever a server or a proxy calls it: only stop and length are ends of a page."""
+    """Whatever a server or a proxy calls it: such a stream has no page."""
     server.events = [sglang("half a page", None), sglang("", end), "data: [DONE]\n\n"]
     with pytest.raises(EngineFailed, match="gave up"):
         read(engine)

@@ -25,11 +25,6 @@ def test_what_is_made_too_late_is_collected(cluster: Cluster) -> None:
     url = f"{cluster.api.url}/api/v1/namespaces/default/configmaps"
     for made in (_map("free"), _map("mine", live), _map("both", live, gone), _map("late", gone)):
         assert httpx.post(url, json=made).status_code == 201
-    until(
-        lambda: (
-            {each["metadata"]["name"] for each in cluster.api.store.all("configmaps")}
-            == {"free", "mine", "both"}
-        )
-    )
+    until(lambda: _names(cluster) == {"free", "mine", "both"})
     cluster.delete("receipts")
-    until(lambda: [each["metadata"]["name"] for each in cluster.api.store.all("configmaps")] == ["free"])
+    until(lambda: _names(cluster) == {"free"})

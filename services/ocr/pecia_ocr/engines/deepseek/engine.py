@@ -57,7 +57,7 @@ class DeepseekEngine:
         public_key: str = "",
         demo: bool = False,
         pages_together: int = 4,
-        told_every_s: float = 0.0,
+        text_every_s: float = 0.0,
     ) -> None:
         """Nothing is loaded yet.
 
@@ -70,7 +70,7 @@ class DeepseekEngine:
             public_key: PEM of whoever may sign checkpoints; "" = they need no signature.
             demo: it is the small one that comes along, which was taught one size and one task.
             pages_together: that one request may show, at most, to a model that reads several.
-            told_every_s: seconds between two pieces of a page's text, at least.
+            text_every_s: seconds between two pieces of a page's text, at least.
         """
         self._folder = Path(folder)
         self._device = device
@@ -80,7 +80,7 @@ class DeepseekEngine:
         self._public_key = public_key
         self._demo = demo
         self._pages_together = pages_together
-        self._told_every_s = told_every_s
+        self._text_every_s = text_every_s
         self._models = (DEMO,) if demo else MODELS
         self._ready: _Ready | None = None
 
@@ -194,7 +194,7 @@ class DeepseekEngine:
         ticket = scheduler.submit(request)
         cancel.on_cancel(ticket.cancel)
         try:
-            for step in ticket.steps(self._told_every_s):
+            for step in ticket.steps(self._text_every_s):
                 cancel.check()
                 yield from answer.more(step)
                 if answer.transcript.is_over:
