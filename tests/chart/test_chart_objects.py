@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.chart.rendering import ROOT, SCENARIOS, Pod, Rendering, rendered
+from tests.chart.rendering import scenario as scenario_file
 
 ALL = ["", *SCENARIOS]
 GIVEN_AWAY = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
@@ -151,6 +152,19 @@ def test_an_unrelated_change_replaces_nothing() -> None:
     """Monitors and budgets are no reason to restart anybody."""
     before, after = rendered("ha"), rendered("ha", monitoring={"intervalSeconds": 60})
     assert [pod.metadata for pod in before.pods()] == [pod.metadata for pod in after.pods()]
+
+
+@pytest.mark.parametrize("scenario", ["ha", "eks", "l4"])
+def test_more_pods_are_no_other_pods(scenario: str) -> None:
+    """Who asks for more, or for others by which to scale, keeps those that have loaded their model."""
+    before = rendered(scenario)
+    numbers = {"replicas": 4, "minReplicas": 3, "maxReplicas": 9, "cpuPercent": 60, "cooldownSeconds": 900}
+    engines = yaml.safe_load(Path(scenario_file(scenario)).read_text())["ocr"]["engines"]
+    gateway = {"replicas": 4, "autoscaling": {"minReplicas": 4, "maxReplicas": 9, "cpuPercent": 60}}
+    after = rendered(scenario, gateway=gateway, ocr={"engines": [one | numbers for one in engines]})
+    assert [(pod.name, pod.metadata, pod.spec) for pod in before.pods()] == [
+        (pod.name, pod.metadata, pod.spec) for pod in after.pods()
+    ]
 
 
 def test_a_new_version_of_the_chart_alone_replaces_nothing() -> None:

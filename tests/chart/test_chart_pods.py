@@ -235,4 +235,5 @@ def test_pods_are_spread_over_zones_and_nodes(scenario: str) -> None:
         assert set(spread) == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
         for each in spread.values():
             assert each["whenUnsatisfiable"] == "ScheduleAnyway"
+            assert each["matchLabelKeys"] == ["pod-template-hash"]  # those that go do not count
             assert set(each["labelSelector"]["matchLabels"].items()) <= set(pod.labels.items())

@@ -70,6 +70,10 @@ class Cluster:
         listed = self("get", kind, name, "--ignore-not-found", "--output=json")
         return dict(json.loads(listed)) if listed else None
 
+    def elsewhere(self, namespace: str) -> "Cluster":
+        """The same cluster, another namespace."""
+        return Cluster(self.kubeconfig, namespace)
+
     def all(self, kind: str, selector: str = "") -> list[Thing]:
         """All objects of a kind, or of kinds separated by commas."""
         listed = self("get", kind, f"--selector={selector}", "--output=json")

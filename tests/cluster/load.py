@@ -112,7 +112,7 @@ def _pod(name: str, image: str, **environment: str) -> Thing:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name},
+        "metadata": {"name": name, "labels": {"pecia.dev/client": "true"}},
         "spec": {
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,

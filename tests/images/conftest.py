@@ -2,7 +2,7 @@
 
 `PECIA_TEST_BASE` names the Python image to build on; without it the one that the Dockerfiles name is
 pulled, and where it cannot be, one is made of what is here. `PECIA_TEST_IMAGES` = a tag: images with it are
-taken as they are.
+taken as they are. With `PECIA_TEST_CUDA=1` the GPU image is among them: 3 GB of downloads, 25 GB of disk.
 """
 
 import contextlib
@@ -22,6 +22,9 @@ from tests.images.podman import Podman, Yard
 
 ROOT = Path(__file__).parents[2]
 LIST = tomllib.loads((ROOT / "services/images.toml").read_text())
+BUILT = [name for name, said in LIST.items() if not said.get("by_name_only")]
+if os.environ.get("PECIA_TEST_CUDA"):
+    BUILT.append("ocr-cuda")
 _OFFICIAL = "docker.io/library/python:3.12-slim-bookworm"
 _MADE = "localhost/pecia/test-base:latest"
 _USUAL_FILES = 1 << 20
@@ -85,17 +88,17 @@ def images(
     podman: Podman, base: str, marker: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[str, str]:
     """Names of the images by what they are, built as `make images` builds them."""
-    names = [name for name, said in LIST.items() if not said.get("by_name_only")]
     tag = os.environ.get("PECIA_TEST_IMAGES", "")
     if not tag:
         tag = "test"
         flags = build_flags(tmp_path_factory.mktemp("build"), marker)
         command = [sys.executable, "scripts/images.py", "--engine=podman", f"--base={base}", f"--tag={tag}"]
+        command.append(f"--only={','.join(BUILT)}")
         built = podman.program(
-            [*command, f"--flags={flags}", "--source=https://example.com/pecia"], timeout_s=2000
+            [*command, f"--flags={flags}", "--source=https://example.com/pecia"], timeout_s=5000
         )
         assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
-    return {name: f"localhost/pecia/{name}:{tag}" for name in names}
+    return {name: f"localhost/pecia/{name}:{tag}" for name in BUILT}
 
 
 def build_flags(folder: Path, marker: str) -> str:

@@ -40,6 +40,8 @@ topologySpreadConstraints:
   - topologyKey: {{ . }}
     maxSkew: 1
     whenUnsatisfiable: ScheduleAnyway
+    # those of its own revision: the former ones go, and what is spread beside them is not when they are gone
+    matchLabelKeys: [pod-template-hash]
     labelSelector:
       matchLabels:
         {{- include "pecia.selector" (list $root $.component) | nindent 8 }}

@@ -176,6 +176,8 @@ def _spread(model: Model, key: str) -> Object:
         "maxSkew": 1,
         "topologyKey": key,
         "whenUnsatisfiable": "ScheduleAnyway",
+        # Those of its own revision: the former ones go.
+        "matchLabelKeys": ["pod-template-hash"],
         "labelSelector": {"matchLabels": selector(model)},
     }
 
