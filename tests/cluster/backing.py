@@ -1,6 +1,9 @@
 """What jobs of several pods need beside them: a PostgreSQL and a bucket, gone with the namespace."""
 
+import base64
+import json
 import os
+from collections.abc import Mapping
 
 from tests.cluster.kubectl import Cluster, Thing, secret
 
@@ -46,6 +49,12 @@ def start(cluster: Cluster) -> None:
     )
     put = "import urllib.request as u; u.urlopen(u.Request('http://127.0.0.1:9000/pecia', method='PUT'))"
     cluster("exec", "deployment/bucket", "--", "python", "-c", put)
+
+
+def upload(cluster: Cluster, bucket: str, files: Mapping[str, bytes]) -> None:
+    """Put files into a bucket, which is made where it is not there."""
+    said = json.dumps({name: base64.b64encode(content).decode() for name, content in files.items()})
+    cluster.run_inside("deployment/bucket", "upload.py", bucket, given=said)
 
 
 def _served(name: str, image: str, port: int, script: str) -> tuple[Thing, Thing]:

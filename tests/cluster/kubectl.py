@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 ROOT = Path(__file__).parents[2]
 _KUBECTL = ROOT / "build/tools/kubectl"
 _HELM = ROOT / "build/tools/helm"
+_INSIDE = ROOT / "tests/cluster/inside"
 Thing = dict[str, Any]
 _Found = TypeVar("_Found")
 
@@ -52,6 +53,15 @@ class Cluster:
             Refused: it failed.
         """
         return self._run(_KUBECTL, arguments, given, timeout_s)
+
+    def run_inside(self, pod: str, program: str, *arguments: str, given: str = "") -> str:
+        """What a program of tests/cluster/inside prints in a pod's first container.
+
+        Raises:
+            Refused: it failed.
+        """
+        command = ["exec", "--stdin", pod, "--", "python", "-c", (_INSIDE / program).read_text(), *arguments]
+        return self(*command, given=given, timeout_s=180)
 
     def helm(self, *arguments: str, timeout_s: float = 1500) -> str:
         """What helm prints.

@@ -1,16 +1,12 @@
 """What the HA values need beside the chart: certificates, keys, and pods to look at the walls from."""
 
 import json
-from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pecia_identity.authority import Authority
 
-from tests.cluster.kubectl import ROOT, Cluster, Thing, secret
-
-_INSIDE = ROOT / "tests/cluster/inside"
-_LOOKED_S = 90
+from tests.cluster.kubectl import Cluster, Thing, secret
 
 
 def hand_out(cluster: Cluster, authority: Authority) -> None:
@@ -63,19 +59,13 @@ def pod(name: str, image: str, labels: dict[str, str]) -> Thing:
 
 def open_doors(cluster: Cluster, pod: str, doors: list[str]) -> set[str]:
     """Those of `host:port` that open from within a pod."""
-    found = json.loads(run(cluster, pod, _INSIDE / "doors.py", *doors))
+    found = json.loads(cluster.run_inside(pod, "doors.py", *doors))
     return {door for door, is_open in found.items() if is_open}
 
 
 def greet(cluster: Cluster, pod: str, *arguments: str) -> Thing:
     """What an ocr pod says to a gateway's pod, see inside/handshake.py."""
-    return dict(json.loads(run(cluster, pod, _INSIDE / "handshake.py", *arguments)))
-
-
-def run(cluster: Cluster, pod: str, program: Path, *arguments: str) -> str:
-    """What a program of `inside` prints in a pod's first container."""
-    command = ["exec", pod, "--", "python", "-c", program.read_text(), *arguments]
-    return cluster(*command, timeout_s=_LOOKED_S)
+    return dict(json.loads(cluster.run_inside(pod, "handshake.py", *arguments)))
 
 
 def _pair(authority: Authority, who: str) -> dict[str, str]:

@@ -72,9 +72,10 @@ labels:
 {{- add .Values.preStopSeconds (include "pecia.drainSeconds" .) -}}
 {{- end -}}
 
-{{/* Seconds the load balancer lets requests end on a pod that leaves. */}}
+{{/* Seconds the load balancer lets requests end on a pod that leaves. To Helm 3 a number's zero is a word until it
+     is asked for as a number. */}}
 {{- define "pecia.deregistrationSeconds" -}}
-{{- .Values.ingress.alb.deregistrationSeconds | default (include "pecia.drainSeconds" .) -}}
+{{- .Values.ingress.alb.deregistrationSeconds | int | default (include "pecia.drainSeconds" .) -}}
 {{- end -}}
 
 {{- define "pecia.hasLocalJobs" -}}
