@@ -141,12 +141,21 @@ addresses_of() {
     mapfile -t ADDRESSES < <(getent ahostsv4 "$1" | awk '{ print $1 }' | sort -u)
 }
 
-# pin NAME ADDRESS PORT...: whoever asks for NAME is led to that address.
-pin() {
-    local name=$1 address=$2 port
-    shift 2
-    PINNED=()
-    for port in "$@"; do PINNED+=(--resolve "$name:$port:$address"); done
+# The port of a URL, said or meant.
+port_of() {
+    local place=${1#*://}
+    place=${place%%/*}
+    case $place in
+    *:*) echo "${place##*:}" ;;
+    *) if [[ $1 == https:* ]]; then echo 443; else echo 80; fi ;;
+    esac
+}
+
+# lead URL ADDRESS: whoever asks for it is led to that address, by the URL's own name and certificate.
+lead() {
+    local place=${1#*://}
+    place=${place%%/*}
+    PINNED+=(--resolve "${place%:*}:$(port_of "$1"):$2")
 }
 
 heading() { printf '%-8s %-62s %-12s %6s\n' part check result ms; }

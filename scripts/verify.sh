@@ -197,7 +197,8 @@ name_of_alb() {
     passed "the name resolves, to ${#ADDRESSES[@]} addresses"
     api=${api:-http://$NAME:$API_PORT}
     page=${page:-http://$NAME:$PAGE_PORT}
-    pin "$NAME" "${ADDRESSES[0]}" "$API_PORT" "$PAGE_PORT"
+    lead "http://$NAME:$API_PORT" "${ADDRESSES[0]}"
+    lead "http://$NAME:$PAGE_PORT" "${ADDRESSES[0]}"
 }
 
 check_alb() {
@@ -210,11 +211,13 @@ check_alb() {
     fi
     local address
     for address in "${ADDRESSES[@]}"; do
-        pin "$NAME" "$address" "$API_PORT" "$PAGE_PORT"
-        get "http://$NAME:$API_PORT/live"
-        expect "$address:$API_PORT leads to the API" 200 'answer["status"] == "alive"'
-        get "http://$NAME:$PAGE_PORT/_stcore/health"
-        says "$address:$PAGE_PORT leads to the page" '^ok$'
+        PINNED=()
+        lead "$api" "$address"
+        lead "$page" "$address"
+        get "$api/live"
+        expect "$address:$(port_of "$api") leads to the API" 200 'answer["status"] == "alive"'
+        get "$page/_stcore/health"
+        says "$address:$(port_of "$page") leads to the page" '^ok$'
     done
 }
 

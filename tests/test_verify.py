@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3  # type: ignore[import-untyped]
 import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 from pecia_standalone import leash
 from PIL import Image, ImageDraw, ImageFont
+
+from tests.amazon import Balancer
 
 ROOT = Path(__file__).parents[1]
 STAND_IN = ROOT / "tests/stand_ins/program"
@@ -213,42 +214,6 @@ def test_through_a_port_forward(stack: Any, page: str, words: str, tools: Path) 
     assert 'services "pecia-ui" not found' in done.said
 
 
-class Balancer:
-    """A load balancer at moto, with a group for the API and one for the page."""
-
-    def __init__(self, address: str, api_port: int, page_port: int) -> None:
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-west-2"}
-        ec2 = boto3.client("ec2", endpoint_url=address, **keys)
-        self._elb = boto3.client("elbv2", endpoint_url=address, **keys)
-        network = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        subnets = [
-            ec2.create_subnet(VpcId=network, CidrBlock=f"10.0.{n}.0/24", AvailabilityZone=f"us-west-2{zone}")
-            for n, zone in enumerate("ab")
-        ]
-        made = self._elb.create_load_balancer(
-            Name="pecia", Subnets=[s["Subnet"]["SubnetId"] for s in subnets]
-        )
-        self.name = made["LoadBalancers"][0]["DNSName"]
-        groups = []
-        for what, port in (("api", api_port), ("page", page_port)):
-            group = self._elb.create_target_group(
-                Name=what, Protocol="HTTP", Port=port, VpcId=network, TargetType="ip"
-            )["TargetGroups"][0]["TargetGroupArn"]
-            self._elb.create_listener(
-                LoadBalancerArn=made["LoadBalancers"][0]["LoadBalancerArn"],
-                Protocol="HTTP",
-                Port=port,
-                DefaultActions=[{"Type": "forward", "TargetGroupArn": group}],
-            )
-            groups.append(group)
-        self.api, self.page = groups
-
-    def register(self, group: str, *addresses: str) -> None:
-        """Pods behind one group."""
-        targets = [{"Id": address, "Port": 8000} for address in addresses]
-        self._elb.register_targets(TargetGroupArn=group, Targets=targets)
-
-
 @pytest.fixture
 def amazon() -> Iterator[str]:
     """Load balancers as moto plays them; gives its address."""
@@ -285,6 +250,27 @@ def test_through_the_load_balancer(behind: dict[str, str], words: str, tools: Pa
     assert f"127.0.0.1:{behind['PAGE_PORT']} leads to the page" in found
     assert "nodes can be reached by Session Manager" in found
     assert len(found) == 12
+
+
+def test_listeners_that_answer_to_their_names_alone(stack: Any, page: str, words: str, tools: Path) -> None:
+    """With names and a certificate each address is asked for the URLs that were given."""
+    (tools / "addresses").write_text("127.0.0.1\n")
+    (tools / "ingress").write_text("balancer.test\n")
+    answers = {
+        "elbv2-describe-load-balancers": "arn:of:the:balancer",
+        "elbv2-describe-listeners": "443\t8000\t8501",
+        "elbv2-describe-target-groups": "arn:tg/api/1\tarn:tg/page/2",
+        "elbv2-describe-target-health": "10.0.0.10\thealthy\tNone",
+        "ssm-describe-instance-information": "i-0123456789abcdef0",
+    }
+    for command, answer in answers.items():
+        (tools / command).write_text(f"{answer}\n")
+    ports = [url.rpartition(":")[2] for url in (stack.url, page)]
+    urls = ("--url", f"http://localhost:{ports[0]}", "--page", f"http://localhost:{ports[1]}")
+    flags = ("--alb", *urls, "--model", "scripted", "--expect", words)
+    done = Verified("verify.sh", *flags, **with_tools(tools))
+    assert done.status == 0, done.said
+    assert {f"127.0.0.1:{port}" for port in ports} <= {what.split()[0] for what in done.results("ALB")}
 
 
 def test_a_load_balancer_that_is_not_well(behind: dict[str, str], words: str, tools: Path) -> None:

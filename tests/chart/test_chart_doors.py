@@ -1,6 +1,7 @@
 """Who reaches what: the load balancer's annotations, plain Ingresses, network policies."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -53,6 +54,43 @@ def test_one_load_balancer_serves_both(scenario: str) -> None:
     assert api["group.order"] != ui["group.order"]
     assert {key for key in EXCLUSIVE & set(api) & set(ui) if api[key] != ui[key]} == set()
     assert {"load-balancer-attributes", "wafv2-acl-arn"} & set(ui) == set()
+
+
+@pytest.mark.parametrize(
+    ("namespace", "release", "group"),
+    [
+        ("pecia", "pecia", "pecia"),
+        ("staging", "pecia", "staging.pecia"),
+        ("pecia", "second", "pecia.second-pecia"),
+    ],
+)
+def test_a_load_balancer_is_one_releases_alone(namespace: str, release: str, group: str) -> None:
+    """Groups are the whole cluster's: of two releases of one name, one would get the other's callers."""
+    rendering = rendered("eks", release=release, namespace=namespace)
+    found = {one["metadata"]["annotations"][f"{PREFIX}group.name"] for one in rendering.of("Ingress")}
+    assert found == {group}
+
+
+def test_the_group_of_long_names_is_still_one() -> None:
+    """The controller takes 63 characters, and what is cut off still tells two apart."""
+    long = [f"{'n' * 62}{end}" for end in "ab"]
+    groups = [annotations(rendered("eks", namespace=one), "pecia-api")["group.name"] for one in long]
+    assert len(set(groups)) == len(long)
+    assert all(re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,61}[a-z0-9]", group) for group in groups)
+
+
+def test_a_group_of_ones_own_stays_as_it_is_named() -> None:
+    """So that a load balancer may be shared where that is meant."""
+    api = annotations(rendered("eks", ingress={"alb": {"group": "office"}}), "pecia-api")
+    assert api["group.name"] == "office"
+
+
+def test_a_firewall_goes_only_when_that_is_said() -> None:
+    """The controller leaves the firewall as it is where nothing is said of it; `none` takes it away."""
+    silent = annotations(rendered("eks", ingress={"alb": {"wafAclArn": ""}}), "pecia-api")
+    assert "wafv2-acl-arn" not in silent
+    taken = annotations(rendered("eks", ingress={"alb": {"wafAclArn": "none"}}), "pecia-api")
+    assert taken["wafv2-acl-arn"] == "none"
 
 
 def test_listeners_are_8000_and_8501_and_443_with_a_certificate() -> None:

@@ -97,7 +97,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"ingress": {"tlsSecret": "hosts"}}, "name an ACM certificate in ingress.alb.certificateArn"),
     (alb(apiPort=8501), "each needs a listener of its own"),
     (alb(apiPort=443, certificateArn="arn:aws:acm:us-west-2:1:certificate/1"), "443 is there already"),
-    (alb(deregistrationSeconds=400), "is 400, but a pod is gone after 325 s"),
+    (alb(deregistrationSeconds=400), "is 400, but a pod is gone after 375 s"),
     (alb(idleTimeoutSeconds=120), "shorter than inferenceTimeoutSeconds (300)"),
     # secrets
     ({"tls": {"enabled": True}}, "tls.enabled needs a certificate"),

@@ -72,6 +72,18 @@ labels:
 {{- add .Values.preStopSeconds (include "pecia.drainSeconds" .) -}}
 {{- end -}}
 
+{{/* Seconds that gateway and page still answer once they are to stop. A load balancer of AWS sends them more for a
+     while after they were taken out. */}}
+{{- define "pecia.leaveSeconds" -}}
+{{- $alb := and .Values.ingress.enabled (ne (include "pecia.isAlb" .) "") -}}
+{{- ternary (max .Values.preStopSeconds .Values.ingress.alb.leaveSeconds) (int64 .Values.preStopSeconds) $alb -}}
+{{- end -}}
+
+{{/* The same of a gateway. */}}
+{{- define "pecia.gatewayGraceSeconds" -}}
+{{- add (include "pecia.leaveSeconds" .) (include "pecia.drainSeconds" .) -}}
+{{- end -}}
+
 {{/* Seconds the load balancer lets requests end on a pod that leaves. To Helm 3 a number's zero is a word until it
      is asked for as a number. */}}
 {{- define "pecia.deregistrationSeconds" -}}

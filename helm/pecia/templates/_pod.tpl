@@ -67,14 +67,15 @@ terminationMessagePolicy: FallbackToLogsOnError
 {{ include "pecia.walls" . }}
 {{- end -}}
 
-{{/* Still answer while everybody hears that this pod leaves. Older kubelets have no sleep of their own. */}}
+{{/* Still answer while everybody hears that this pod leaves: list of root and seconds. Older kubelets have no sleep of
+     their own. */}}
 {{- define "pecia.preStop" -}}
 lifecycle:
   preStop:
-    {{- if semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version }}
-    sleep: {seconds: {{ .Values.preStopSeconds }}}
+    {{- if semverCompare ">=1.30-0" (index . 0).Capabilities.KubeVersion.Version }}
+    sleep: {seconds: {{ index . 1 }}}
     {{- else }}
-    exec: {command: [sleep, {{ .Values.preStopSeconds | quote }}]}
+    exec: {command: [sleep, {{ index . 1 | quote }}]}
     {{- end }}
 {{- end -}}
 

@@ -135,8 +135,8 @@ ingress.alb.apiPort and uiPort are both {{ $ingress.alb.apiPort }}: each needs a
 {{- if and $ingress.enabled $ingress.alb.certificateArn (or (eq (int $ingress.alb.apiPort) 443) (eq (int $ingress.alb.uiPort) 443)) }}
 ingress.alb: 443 is there already when certificateArn is set. Give apiPort and uiPort other numbers.
 {{- end -}}
-{{- if and $ingress.enabled $isAlb (gt (int (include "pecia.deregistrationSeconds" .)) (int (include "pecia.graceSeconds" .))) }}
-ingress.alb.deregistrationSeconds is {{ include "pecia.deregistrationSeconds" . }}, but a pod is gone after {{ include "pecia.graceSeconds" . }} s (preStopSeconds, inferenceTimeoutSeconds and 15 s together): requests would be sent to nobody. Set at most that, or 0.
+{{- if and $ingress.enabled $isAlb (gt (int (include "pecia.deregistrationSeconds" .)) (int (include "pecia.gatewayGraceSeconds" .))) }}
+ingress.alb.deregistrationSeconds is {{ include "pecia.deregistrationSeconds" . }}, but a pod is gone after {{ include "pecia.gatewayGraceSeconds" . }} s (leaveSeconds, inferenceTimeoutSeconds and 15 s together): requests would be sent to nobody. Set at most that, or 0.
 {{- end -}}
 {{- if and $ingress.enabled $isAlb (lt (int $ingress.alb.idleTimeoutSeconds) (int .Values.inferenceTimeoutSeconds)) }}
 ingress.alb.idleTimeoutSeconds is {{ $ingress.alb.idleTimeoutSeconds }}, shorter than inferenceTimeoutSeconds ({{ .Values.inferenceTimeoutSeconds }}): the load balancer would cut answers that are being made.

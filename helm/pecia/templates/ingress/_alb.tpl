@@ -1,6 +1,17 @@
 {{/* Annotations of the AWS load balancer controller. The group's Ingresses share one load balancer: what is
      true of it as a whole stands on the API's alone. */}}
 
+{{/* The group's name. Groups are the whole cluster's: two releases of one name in two namespaces would share a load
+     balancer, and one would get the other's callers. At most 63 characters. */}}
+{{- define "pecia.albGroup" -}}
+{{- $name := include "pecia.fullname" . -}}
+{{- $full := ternary $name (printf "%s.%s" .Release.Namespace $name) (eq .Release.Namespace $name) -}}
+{{- if gt (len $full) 63 -}}
+{{- $full = printf "%s-%s" ($full | trunc 54 | trimSuffix "-" | trimSuffix ".") ($full | sha256sum | trunc 8) -}}
+{{- end -}}
+{{- $full -}}
+{{- end -}}
+
 {{/* Of both: list of root, plain port and health check's path. */}}
 {{- define "pecia.alb" -}}
 {{- $root := index . 0 -}}
@@ -10,7 +21,7 @@
 {{- if and $alb.certificateArn (index . 3) -}}
 {{- $listeners = append $listeners (dict "HTTPS" 443) -}}
 {{- end -}}
-alb.ingress.kubernetes.io/group.name: {{ default (include "pecia.fullname" $root) $alb.group }}
+alb.ingress.kubernetes.io/group.name: {{ default (include "pecia.albGroup" $root) $alb.group }}
 alb.ingress.kubernetes.io/scheme: {{ $alb.scheme }}
 alb.ingress.kubernetes.io/target-type: ip
 alb.ingress.kubernetes.io/listen-ports: {{ toJson $listeners | quote }}

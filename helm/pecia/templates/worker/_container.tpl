@@ -38,5 +38,5 @@ volumeMounts:
 {{- end -}}
 
 {{- define "pecia.localGraceSeconds" -}}
-{{- max (include "pecia.graceSeconds" .) (include "pecia.workerGraceSeconds" .) -}}
+{{- max (include "pecia.gatewayGraceSeconds" .) (include "pecia.workerGraceSeconds" .) -}}
 {{- end -}}
