@@ -87,11 +87,10 @@ def test_documents_wake_workers_and_engines(
 ) -> None:
     """From no pod at all to the first document; more pages than one pod is meant for make more pods."""
     with calls(_CALLERS) as load:
-        begun = load.said().began
-        first = ready_since(release.pods("worker")) - begun, ready_since(release.pods("ocr-cpu")) - begun
-        show(
-            f"worker ready after {first[0]:.0f} s, engine {first[1]:.0f} s, read {load.said().read[0]:.0f} s"
-        )
+        said = load.said()
+        assert said.lost == []
+        worker, pod = (ready_since(release.pods(name)) - said.began for name in ("worker", "ocr-cpu"))
+        show(f"worker ready after {worker:.0f} s, engine {pod:.0f} s, first document {said.read[0]:.0f} s")
         engine.until_ready(_MOST)
         load.more(2)
         all_were_read(load, show)
@@ -120,6 +119,7 @@ def test_a_job_for_later_wakes_a_worker(
     """While its time has not come it is no reason to be awake; then it is, though no page waits anywhere."""
     with calls(1, later_s=_LATER_S) as load:
         said = load.said()
+        assert said.lost == []
         woke = ready_since(release.pods("worker")) - said.began
         show(f"begins after {_LATER_S} s, worker ready after {woke:.0f} s")
         assert said.read[0] > woke > _LATER_S
