@@ -174,8 +174,9 @@ def test_without_jobs_nobody_is_woken_for_them() -> None:
         *("OcrUnhealthy", "OcrNotReady", "OcrNoRoom", "GatewayErrors", "GatewaySlow", "PagesFallBack"),
         *("MemoryNearLimit", "WallMissing", "PodsRestart"),
     }
-    sleeping = rendered("eks").one("PrometheusRule", "pecia-alerts")["spec"]["groups"][0]["rules"]
-    assert "WorkersGone" not in {alert["alert"] for alert in sleeping}
+    none = {"intake": False, "autoscaling": {"minReplicas": 0}}
+    sleeping = rendered("eks", worker=none).one("PrometheusRule", "pecia-alerts")["spec"]["groups"]
+    assert "WorkersGone" not in {alert["alert"] for alert in sleeping[0]["rules"]}
 
 
 def test_two_releases_are_told_apart() -> None:

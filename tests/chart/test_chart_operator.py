@@ -1,5 +1,7 @@
 """The operator's part of the chart: its rights, its models, and what it never owns."""
 
+import pytest
+
 from tests.chart.rendering import CHART, ROOT, rendered
 
 
@@ -50,3 +52,11 @@ def test_a_model_that_waits_for_jobs_has_a_way_to_count_them() -> None:
     rendering = rendered("eks")
     (model,) = rendering.of("OCRModel")
     assert rendering.one("TriggerAuthentication", model["spec"]["scaling"]["queue"]["authenticationRef"])
+
+
+@pytest.mark.parametrize(("own", "secret"), [("", "pecia-backend"), ("pecia-keda", "pecia-keda")])
+def test_keda_may_have_an_address_of_its_own(own: str, secret: str) -> None:
+    """Of the database; without one it is that of gateways and workers."""
+    rendering = rendered("eks", jobs={"database": {"kedaSecret": own}})
+    (reference,) = rendering.one("TriggerAuthentication", "pecia-pages")["spec"]["secretTargetRef"]
+    assert reference == {"parameter": "connection", "name": secret, "key": "DATABASE_URL"}

@@ -73,6 +73,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (engine(autoscaling="hpa", minReplicas=5), "more minReplicas (5) than maxReplicas (4)"),
     (engine(autoscaling="keda"), "but there is none. Set jobs.store=external"),
     (
+        {**EXTERNAL, "worker": {"autoscaling": {"kind": "keda", "minReplicas": 0}}},
+        "documents on the Redis list would wait for ever",
+    ),
+    (
+        {**EXTERNAL, **engine(autoscaling="keda", minReplicas=0)},
+        "would take no jobs that could wake them. Set gateway.readyWithoutOcr=true",
+    ),
+    (
         {**EXTERNAL, "gateway": {"autoscaling": {"kind": "hpa", "minReplicas": 20}}},
         "gateway.autoscaling has more minReplicas (20)",
     ),

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Mapping
 
-from tests.cluster.kubectl import Cluster, Thing, secret
+from tests.cluster.kubectl import Cluster, Thing, secret, until
 
 _POSTGRES = "docker.io/library/postgres:17-bookworm"
 _S3 = "docker.io/motoserver/moto:5.1.12"
@@ -13,16 +13,21 @@ _S3 = "docker.io/motoserver/moto:5.1.12"
 _DATABASE = """
 set -eu
 PATH="$(echo /usr/lib/postgresql/*/bin):$PATH"
-initdb --pgdata=/data/db --username=pecia --auth=trust >/dev/null
-echo 'host all all all trust' >>/data/db/pg_hba.conf
+while [ -e /data/away ]; do sleep 1; done
+if [ ! -e /data/db/PG_VERSION ]; then
+    initdb --pgdata=/data/db --username=pecia --auth=trust >/dev/null
+    echo 'host all all all trust' >>/data/db/pg_hba.conf
+fi
 exec postgres -D /data/db -c listen_addresses='*' -c unix_socket_directories=/data
 """
 _BUCKET = "exec python -m moto.server -H 0.0.0.0 -p 9000"
 _DEBIAN_POSTGRES = 999
 _WRITABLE = ("/data", "/tmp")  # noqa: S108 - the pod's own volume
 
+# Ends PostgreSQL at once, as when its machine is lost; what it has written stays with the pod.
+_TAKE_AWAY = "touch /data/away && kill -QUIT 1"
+_BRING_BACK = "rm /data/away"
 _BACKEND = {
-    "DATABASE_URL": "postgresql://pecia@database/pecia",
     "CF_R2_ENDPOINT": "http://bucket:9000",
     "CF_R2_ACCESS_KEY_ID": "tests",
     "CF_R2_SECRET_ACCESS_KEY": "tests",
@@ -35,7 +40,7 @@ def start(cluster: Cluster) -> None:
     cluster.apply(
         *_served("database", os.environ.get("PECIA_TEST_POSTGRES", _POSTGRES), 5432, _DATABASE),
         *_served("bucket", os.environ.get("PECIA_TEST_S3", _S3), 9000, _BUCKET),
-        secret("pecia-backend", _BACKEND),
+        secret("pecia-backend", _BACKEND | {"DATABASE_URL": _address(cluster)}),
     )
     for name in ("database", "bucket"):
         cluster("rollout", "status", f"deployment/{name}", "--timeout=10m", timeout_s=660)
@@ -55,6 +60,28 @@ def upload(cluster: Cluster, bucket: str, files: Mapping[str, bytes]) -> None:
     """Put files into a bucket, which is made where it is not there."""
     said = json.dumps({name: base64.b64encode(content).decode() for name, content in files.items()})
     cluster.run_inside("deployment/bucket", "upload.py", bucket, given=said)
+
+
+def take_database_away(cluster: Cluster) -> None:
+    """PostgreSQL ends in the middle of whatever it does, and stays away."""
+    cluster("exec", "deployment/database", "--", "sh", "-c", _TAKE_AWAY)
+
+    def look() -> bool:
+        found = cluster.get("deployment", "database")
+        return found is not None and not found["status"].get("readyReplicas")
+
+    until(look, "the database's end", 60)
+
+
+def bring_database_back(cluster: Cluster) -> None:
+    """It starts again, with all that it had written."""
+    cluster("exec", "deployment/database", "--", "sh", "-c", _BRING_BACK)
+    cluster("rollout", "status", "deployment/database", "--timeout=5m", timeout_s=330)
+
+
+def _address(cluster: Cluster) -> str:
+    """Of the database, by its full name: KEDA asks from a namespace of its own."""
+    return f"postgresql://pecia@database.{cluster.namespace}.svc/pecia"
 
 
 def _served(name: str, image: str, port: int, script: str) -> tuple[Thing, Thing]:

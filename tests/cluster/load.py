@@ -21,12 +21,14 @@ _PATIENCE_S = 900
 class Said:
     """What callers wrote down: `read` = seconds an answer took, `again` = refusals that asked for patience.
 
-    `lost` = requests that broke off or were refused for good.
+    `lost` = requests that broke off or were refused for good, `began` = when the first that was answered was
+    asked, in seconds since 1970 (0.0 = none was).
     """
 
     read: list[float]
     again: list[str]
     lost: list[Any]
+    began: float
 
     def __str__(self) -> str:
         slowest = max(self.read, default=0.0)
@@ -45,10 +47,12 @@ class Load:
         """Everything up to now."""
         text = self._cluster("logs", self._name)
         lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        read = [line for line in lines if "read" in line]
         return Said(
-            [line["read"] for line in lines if "read" in line],
+            [line["read"] for line in read],
             [f"{line['again']} {line['words']}" for line in lines if "again" in line],
             [line for line in lines if "failed" in line or "broken" in line],
+            min((line["at"] - line["read"] for line in read), default=0.0),
         )
 
     def more(self, answers: int) -> None:
@@ -73,18 +77,25 @@ class Load:
 
 @dataclass(frozen=True)
 class Wish:
-    """What callers ask for: `read` = pictures or jobs, of a model, `callers` of them side by side."""
+    """What callers ask for: `read` = pictures or jobs, of a model, `callers` of them side by side.
+
+    `later_s` = seconds from now before which no page of a job is to be read, `rest_s` = seconds that a caller
+    rests after each answer.
+    """
 
     read: str
     callers: int
     model: str = "auto"
+    later_s: int = 0
+    rest_s: int = 0
 
 
 @contextmanager
 def calling(cluster: Cluster, image: str, gateway: str, wish: Wish) -> Iterator[Load]:
     """Callers of a gateway's Service, in a pod of that image. They end with the block."""
-    name = f"callers-{wish.read}"
+    name = f"callers-{wish.read}-{wish.callers}"
     environment = {"READ": wish.read, "CALLERS": str(wish.callers), "MODEL": wish.model}
+    environment |= {"LATER_S": str(wish.later_s), "REST_S": str(wish.rest_s)}
     cluster.apply(_files(name), _pod(name, image, GATEWAY_HOST=gateway, **environment))
     load = Load(cluster, name)
     try:

@@ -143,8 +143,3 @@ labels:
 {{- $workers := add 1 (ternary $worker.replicas $worker.autoscaling.maxReplicas (eq $worker.autoscaling.kind "none")) -}}
 {{- add (mul (add $gateways $workers) .Values.jobs.database.poolSize) (mul $workers (ternary 3 0 $worker.intake)) -}}
 {{- end -}}
-
-{{/* The rows that wait or are being read, for KEDA. The operator asks in the same words (a test sees to it). */}}
-{{- define "pecia.pagesQuery" -}}
-SELECT (SELECT count(*) FROM (SELECT 1 FROM pecia.page_ready LIMIT 100000) AS ready) + (SELECT count(*) FROM pecia.page WHERE due IS NOT NULL)
-{{- end -}}

@@ -105,6 +105,13 @@ Nothing would read a page: ocr.engines and models are both empty. Add an entry t
 {{ $name }}.autoscaling has more minReplicas ({{ $scaling.minReplicas }}) than maxReplicas ({{ $scaling.maxReplicas }}).
 {{- end -}}
 {{- end -}}
+{{- $worker := .Values.worker -}}
+{{- if and (eq $worker.autoscaling.kind "keda") (eq (int $worker.autoscaling.minReplicas) 0) $worker.intake }}
+worker.autoscaling.minReplicas=0 with worker.intake: documents on the Redis list would wait for ever, because KEDA asks PostgreSQL alone. Set minReplicas=1, or intake=false where no backend pushes any.
+{{- end -}}
+{{- if and $usesKeda (not .Values.gateway.readyWithoutOcr) (not (include "pecia.alwaysReads" .)) (or .Values.ocr.engines .Values.models) }}
+Every engine may have no pods, and a gateway that is ready only with one (gateway.readyWithoutOcr=false) would take no jobs that could wake them. Set gateway.readyWithoutOcr=true, or minReplicas=1 for one engine.
+{{- end -}}
 {{- $gateway := .Values.gateway.autoscaling -}}
 {{- if and (eq $gateway.kind "hpa") (not (dig "requests" "cpu" "" .Values.gateway.resources)) }}
 gateway.autoscaling.kind=hpa measures the share of requested CPU, but gateway.resources requests none. Set gateway.resources.requests.cpu.

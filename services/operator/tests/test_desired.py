@@ -224,7 +224,7 @@ def test_an_autoscaler_decides_alone() -> None:
     scaled = scaled_object(of, of.spec.scaling)
     queue, in_flight = scaled["spec"]["triggers"]
     assert queue["metadata"]["query"] == PAGES_QUERY
-    assert queue["authenticationRef"] == {"name": "pecia-jobs-database"}
+    assert queue["authenticationRef"] == {"name": "pecia-pages"}
     assert 'pod=~"ocrmodel-m-.*"' in in_flight["metadata"]["query"]
     assert scaled["spec"]["minReplicaCount"] == 0
 

@@ -19,6 +19,8 @@ _HOST = os.environ["GATEWAY_HOST"]
 _PORT = 8000
 _KEY = os.environ.get("API_KEY", "")
 _MODEL = os.environ.get("MODEL", "auto")
+_LATER_S = int(os.environ.get("LATER_S", "0"))
+_REST_S = int(os.environ.get("REST_S", "0"))
 _TIMEOUT_S = 120.0
 _TRIES = 30
 _JOB_S = 900.0
@@ -35,13 +37,14 @@ def say(**what: object) -> None:
         sys.stdout.flush()
 
 
-def form(name: str, content: bytes) -> tuple[bytes, str]:
-    """A multipart body with the model and one file, and its content type."""
+def form(name: str, content: bytes, **fields: str) -> tuple[bytes, str]:
+    """A multipart body with the model, further fields and one file, and its content type."""
     edge = uuid.uuid4().hex
-    head = (
-        f'--{edge}\r\nContent-Disposition: form-data; name="model"\r\n\r\n{_MODEL}\r\n'
-        f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+    said = "".join(
+        f'--{edge}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
+        for field, value in {"model": _MODEL, **fields}.items()
     )
+    head = f'{said}--{edge}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
     return head.encode() + content + f"\r\n--{edge}--\r\n".encode(), f"multipart/form-data; boundary={edge}"
 
 
@@ -100,7 +103,8 @@ def read_picture() -> None:
 def read_job() -> None:
     """One document, from handing it in to its last page."""
     begun = time.monotonic()
-    content = patiently("POST", "/v1/jobs", *form("scan.pdf", (_HERE / "scan.pdf").read_bytes()))
+    later = {"not_before": str(time.time() + _LATER_S)} if _LATER_S else {}
+    content = patiently("POST", "/v1/jobs", *form("scan.pdf", (_HERE / "scan.pdf").read_bytes(), **later))
     if content is None:
         return
     name = json.loads(content)["job_id"]
@@ -122,6 +126,7 @@ def call(read: str) -> None:
     """One caller's day."""
     while not _STOP.exists():
         {"pictures": read_picture, "jobs": read_job}[read]()
+        time.sleep(_REST_S)
 
 
 def main() -> None:
