@@ -17,6 +17,7 @@ from tests.cluster.release import NAME, Images, Release
 _KIND = "certificates.cert-manager.io"
 _DOCUMENT = ROOT / "docs/chart.md"
 _GREETING = ROOT / "tests/cluster/inside/handshake.py"
+_READ_AGAIN = "certificates of the calls to the ocr service: read again"
 _OWN = "/etc/pecia/client-tls"
 _SERVER, _CALLERS = f"{NAME}-tls", f"{NAME}-client-tls"
 _PODS = {"gateway": 2, "ocr-cpu": 2}
@@ -100,6 +101,13 @@ def taken_up(cluster: Cluster, release: Release) -> tuple[set[int], set[int]]:
     return shown, {mounted(cluster, pod) for pod in gateways}
 
 
+def have_read_again(cluster: Cluster, release: Release) -> bool:
+    """Whether every gateway's process says that it shows what lies there now."""
+    logs = [cluster("logs", str(pod["metadata"]["name"])) for pod in release.pods("gateway")]
+    assert not any("cannot be used" in log for log in logs)
+    return all(_READ_AGAIN in log for log in logs)
+
+
 def started(release: Release) -> set[str]:
     """When each container began."""
     statuses = [one for pod in release.pods() for one in pod["status"]["containerStatuses"]]
@@ -165,6 +173,7 @@ def test_renewed_when_somebody_asks(
     until(lambda: not set(before) & set(serials(cluster)), "new certificates", _ISSUED_S)
     server, callers = serials(cluster)
     until(lambda: taken_up(cluster, release) == ({server}, {callers}), "both taken up", _TAKEN_UP_S)
+    until(lambda: have_read_again(cluster, release), "gateways that show the new one", _TAKEN_UP_S)
     load.more(_MORE)
     load.end()
     said = load.said()
