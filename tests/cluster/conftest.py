@@ -2,7 +2,8 @@
 
 `PECIA_TEST_REGISTRY` and `PECIA_TEST_IMAGES` say where the images are and their tag (`localhost`, `test`),
 `PECIA_TEST_FORMER` the tag of a former release to run beside this one. `PECIA_TEST_POSTGRES` and
-`PECIA_TEST_S3` name the images of the database and of the bucket that the tests need.
+`PECIA_TEST_S3` name the images of the database and of the bucket that the tests need, and
+`PECIA_TEST_SECRETS_MANAGER` the address of the Secrets Manager that external-secrets asks there.
 """
 
 import contextlib

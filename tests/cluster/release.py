@@ -48,8 +48,11 @@ class Release:
 
     def upgrade(self, *values: str) -> None:
         """`helm upgrade --install`, until every pod is ready; `values` are given as to --set."""
-        said = [f"--set={value}" for value in values]
-        self._cluster.helm("upgrade", "--install", NAME, str(_CHART), *self._said, *said, *_WAIT)
+        self._put(values, *_WAIT)
+
+    def begin(self, *values: str) -> None:
+        """The same, but nothing is waited for: what its pods need may still be lacking."""
+        self._put(values)
 
     def rollback(self, revision: int) -> None:
         """`helm rollback`, until every pod is ready."""
@@ -79,3 +82,7 @@ class Release:
             return pods if len(pods) == replicas and all(map(is_ready, pods)) else []
 
         return until(look, f"{replicas} pods of {component}", _SETTLED_S)
+
+    def _put(self, values: Sequence[str], *waiting: str) -> None:
+        said = [f"--set={value}" for value in values]
+        self._cluster.helm("upgrade", "--install", NAME, str(_CHART), *self._said, *said, *waiting)
