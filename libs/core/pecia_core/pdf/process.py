@@ -14,7 +14,7 @@ from typing import Self
 import msgspec
 from pecia_wall import Bearing, buried
 
-from pecia_core.errors import EngineFailed
+from pecia_core.errors import EngineFailed, Unavailable
 from pecia_core.pdf import frames
 from pecia_core.pdf.source import Source
 
@@ -88,6 +88,7 @@ class Child:
 
         Raises:
             EngineFailed: it does not come up.
+            Unavailable: not in time, on a machine that is busy.
         """
         try:
             async with asyncio.timeout(timeout_s):
@@ -96,7 +97,10 @@ class Child:
                         self.bearing = Bearing.parsed(wall)
                     case _:
                         raise ChildGone  # noqa: TRY301  told like its other ends
-        except (TimeoutError, ChildGone, ValueError):
+        except TimeoutError:
+            message = "The process that draws PDF pages takes too long to start. Try again in a moment."
+            raise Unavailable(message, retry_after=timeout_s) from None
+        except (ChildGone, ValueError):
             message = "The process that draws PDF pages does not start. Send the pages as pictures."
             raise EngineFailed(message) from None
 
