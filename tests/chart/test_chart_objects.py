@@ -148,9 +148,18 @@ def test_a_changed_setting_replaces_the_pods(change: dict[str, Any], component: 
     )
 
 
-def test_an_unrelated_change_replaces_nothing() -> None:
-    """Monitors and budgets are no reason to restart anybody."""
-    before, after = rendered("ha"), rendered("ha", monitoring={"intervalSeconds": 60})
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"monitoring": {"intervalSeconds": 60}},
+        {"ocr": {"defaults": {"cpuPercent": 50, "scaleDownDelaySeconds": 60, "maxReplicas": 9}}},
+        {"ocr": {"defaults": {"pagesPerPod": 7, "cooldownSeconds": 60, "minReplicas": 3}}},
+        {"gateway": {"autoscaling": {"maxReplicas": 9}}, "worker": {"autoscaling": {"maxReplicas": 9}}},
+    ],
+)
+def test_an_unrelated_change_replaces_nothing(change: dict[str, Any]) -> None:
+    """Monitors, and how many pods there are and when, are no reason to restart anybody."""
+    before, after = rendered("ha"), rendered("ha", **change)
     assert [pod.metadata for pod in before.pods()] == [pod.metadata for pod in after.pods()]
 
 
