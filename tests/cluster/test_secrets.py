@@ -47,11 +47,13 @@ def template() -> Thing:
 
 
 @pytest.fixture(scope="module")
-def vault(kubeconfig: str, template: Thing) -> Iterator[Vault]:
+def vault(cluster: Cluster, template: Thing) -> Iterator[Vault]:
     """Secrets Manager of the store's region; what the tests wrote there goes again."""
     endpoint = os.environ.get("PECIA_TEST_SECRETS_MANAGER", "")
     if not endpoint:
         pytest.skip("PECIA_TEST_SECRETS_MANAGER names no Secrets Manager where the tests may write filot/...")
+    if not cluster.get("customresourcedefinition", _KIND):
+        pytest.skip(f"This cluster has no external-secrets: {_KIND} is not defined.")
     vault = Vault(endpoint, template["spec"]["provider"]["aws"]["region"])
     yield vault
     vault.remove(*chosen().values())
@@ -60,8 +62,6 @@ def vault(kubeconfig: str, template: Thing) -> Iterator[Vault]:
 @pytest.fixture(scope="module")
 def store(vault: Vault, cluster: Cluster, template: Thing) -> Iterator[str]:
     """It, by a name of the tests' own: external-secrets has rights and address of Secrets Manager itself."""
-    if not cluster.get("customresourcedefinition", _KIND):
-        pytest.skip(f"This cluster has no external-secrets: {_KIND} is not defined.")
     name = cluster.namespace
     cluster.apply({**template, "metadata": {"name": name}})
     cluster("wait", "--for=condition=Ready", f"clustersecretstore/{name}", "--timeout=60s")
