@@ -10,20 +10,19 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from tests.cluster import walls
 from tests.cluster.kubectl import ROOT, Cluster, Thing, until
 from tests.cluster.load import Load, Wish, calling
 from tests.cluster.release import NAME, Images, Release
 
 _KIND = "certificates.cert-manager.io"
 _DOCUMENT = ROOT / "docs/chart.md"
-_GREETING = ROOT / "tests/cluster/inside/handshake.py"
 _READ_AGAIN = "certificates of the calls to the ocr service: read again"
 _OWN = "/etc/pecia/client-tls"
 _SERVER, _CALLERS = f"{NAME}-tls", f"{NAME}-client-tls"
 _PODS = {"gateway": 2, "ocr-cpu": 2}
 _ISSUED_S = 120
 _TAKEN_UP_S = 400  # a kubelet looks at mounted Secrets every minute or so
-_LOOKED_S = 90
 _MORE = 5
 _AGAIN_S = 10
 # One that is good for an hour, and renewed two minutes after it was issued.
@@ -83,8 +82,7 @@ def serials(cluster: Cluster) -> tuple[int, int]:
 
 def greeted(cluster: Cluster, gateway: str, ocr: Thing, *folder: str) -> Thing:
     """What an ocr pod says to a gateway's pod: whether it listens, and the number of what it shows."""
-    said = ["exec", gateway, "--", "python", "-c", _GREETING.read_text(), str(ocr["status"]["podIP"])]
-    return dict(json.loads(cluster(*said, f"{NAME}-ocr", *folder, timeout_s=_LOOKED_S)))
+    return walls.greet(cluster, gateway, str(ocr["status"]["podIP"]), f"{NAME}-ocr", *folder)
 
 
 def mounted(cluster: Cluster, pod: Thing) -> int:
