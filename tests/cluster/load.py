@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +10,13 @@ from typing import Any
 from pecia_worker.testing import scanned
 
 from tests.cluster.kubectl import ROOT, Cluster, Thing, until
+from tests.cluster.pods import restricted
 
 _PROGRAM = ROOT / "tests/cluster/inside/callers.py"
 _PICTURE = ROOT / "helm/pecia/files/tests/receipt.png"
 _PAGES = 3
 _PATIENCE_S = 900
+_AFTER = 5
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,15 @@ class Load:
         return pod is not None and pod["status"]["phase"] in {"Succeeded", "Failed"}
 
 
+def nobody_was_lost(load: Load, show: Callable[[object], None]) -> None:
+    """All callers end after some more answers, and each request was answered; shows how many."""
+    load.more(_AFTER)
+    load.end()
+    said = load.said()
+    show(said)
+    assert said.lost == []
+
+
 @dataclass(frozen=True)
 class Wish:
     """What callers ask for: `read` = pictures or jobs, of a model, `callers` of them side by side.
@@ -120,40 +131,20 @@ def _files(name: str) -> Thing:
 def _pod(name: str, image: str, **environment: str) -> Thing:
     said: list[Thing] = [{"name": key, "value": value} for key, value in environment.items()]
     key = {"secretKeyRef": {"name": "pecia-test-key", "key": "api-key", "optional": True}}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "labels": {"pecia.dev/client": "true"}},
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 1,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 10001,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [
-                {
-                    "name": "callers",
-                    "image": image,
-                    "command": ["python", "/load/callers.py"],
-                    "env": [*said, {"name": "API_KEY", "valueFrom": key}],
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                    "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}},
-                    "volumeMounts": [
-                        {"name": "load", "mountPath": "/load", "readOnly": True},
-                        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own volume
-                    ],
-                }
-            ],
-            "volumes": [
-                {"name": "load", "configMap": {"name": name}},
-                {"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}},
-            ],
-        },
+    container = {
+        "name": "callers",
+        "image": image,
+        "command": ["python", "/load/callers.py"],
+        "env": [*said, {"name": "API_KEY", "valueFrom": key}],
+        "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}},
+        "volumeMounts": [
+            {"name": "load", "mountPath": "/load", "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own volume
+        ],
     }
+    volumes = [
+        {"name": "load", "configMap": {"name": name}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}},
+    ]
+    labels = {"pecia.dev/client": "true"}
+    return restricted(name, labels, container, restartPolicy="Never", volumes=volumes)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.cluster.kubectl import Cluster, Refused, Thing, until
-from tests.cluster.load import Load, Wish, calling
+from tests.cluster.load import Load, Wish, calling, nobody_was_lost
 from tests.cluster.release import NAME, Images, Release
 
 _PODS = {"gateway": 2, "ocr-cpu": 2}
@@ -36,15 +36,6 @@ def load(cluster: Cluster, images: Images, release: Release) -> Iterator[Load]:
 def names(pods: list[Thing]) -> set[str]:
     """Of pods."""
     return {str(pod["metadata"]["name"]) for pod in pods}
-
-
-def nobody_was_lost(load: Load, show: Callable[[object], None]) -> None:
-    """All callers end, and each request was answered; shows how many and how long the slowest took."""
-    load.more(_BEFORE)
-    load.end()
-    said = load.said()
-    show(said)
-    assert said.lost == []
 
 
 def test_an_upgrade_and_its_rollback(release: Release, load: Load, show: Callable[[object], None]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.cluster.kubectl import Cluster, Thing
-from tests.cluster.load import Load, Wish, calling
+from tests.cluster.load import Load, Wish, calling, nobody_was_lost
 from tests.cluster.release import NAME, Images, Release
 
 _PODS = {"gateway": 2, "ocr-cpu": 2}
@@ -56,15 +56,6 @@ def named(cluster: Cluster) -> str:
 def where(pods: list[Thing]) -> list[str]:
     """The nodes that pods are on."""
     return sorted(str(pod["spec"].get("nodeName", "")) for pod in pods)
-
-
-def nobody_was_lost(load: Load, show: Callable[[object], None]) -> None:
-    """All callers end, and each request was answered."""
-    load.more(_BEFORE)
-    load.end()
-    said = load.said()
-    show(said)
-    assert said.lost == []
 
 
 def test_pods_of_a_kind_are_on_different_nodes(cluster: Cluster, release: Release, nodes: list[str]) -> None:

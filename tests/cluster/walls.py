@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pecia_identity.authority import Authority
 
 from tests.cluster.kubectl import Cluster, Thing, secret
+from tests.cluster.pods import restricted
 
 
 def hand_out(cluster: Cluster, authority: Authority) -> None:
@@ -32,29 +33,10 @@ def other_keys(cluster: Cluster) -> None:
 
 def pod(name: str, image: str, labels: dict[str, str]) -> Thing:
     """A pod that does nothing, to look from."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "labels": labels},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 1,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 10001,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [
-                {
-                    "name": "looks",
-                    "image": image,
-                    "command": ["sleep", "3600"],
-                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-                    "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
-                }
-            ],
-        },
-    }
+    asks = {"requests": {"cpu": "10m", "memory": "32Mi"}}
+    return restricted(
+        name, labels, {"name": "looks", "image": image, "command": ["sleep", "3600"], "resources": asks}
+    )
 
 
 def open_doors(cluster: Cluster, pod: str, doors: list[str]) -> set[str]:
