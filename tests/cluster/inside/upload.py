@@ -6,12 +6,14 @@ import sys
 import urllib.request
 
 _STORE = "http://127.0.0.1:9000"
+_PATIENCE_S = 60
 
 
 def put(path: str, content: bytes) -> None:
     """One object, or a bucket."""
-    request = urllib.request.Request(f"{_STORE}/{path}", content, method="PUT")  # noqa: S310 - this pod's
-    urllib.request.urlopen(request).close()  # noqa: S310 - this pod's
+    plain = {"Content-Type": "application/octet-stream"}  # a form would be taken apart
+    request = urllib.request.Request(f"{_STORE}/{path}", content, plain, method="PUT")  # noqa: S310 - this pod's
+    urllib.request.urlopen(request, timeout=_PATIENCE_S).close()  # noqa: S310 - this pod's
 
 
 if __name__ == "__main__":
