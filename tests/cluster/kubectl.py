@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 ROOT = Path(__file__).parents[2]
 _KUBECTL = ROOT / "build/tools/kubectl"
-_HELM = ROOT / "build/tools/helm"
+_HELM = ROOT / "build/tools" / os.environ.get("PECIA_TEST_HELM", "helm")
 _INSIDE = ROOT / "tests/cluster/inside"
 Thing = dict[str, Any]
 _Found = TypeVar("_Found")
