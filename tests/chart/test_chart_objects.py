@@ -163,6 +163,14 @@ def test_an_unrelated_change_replaces_nothing(change: dict[str, Any]) -> None:
     assert [pod.metadata for pod in before.pods()] == [pod.metadata for pod in after.pods()]
 
 
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_keda_is_told_how_to_wake_only_those_that_sleep(scenario: str) -> None:
+    """It warns of both fields where one pod stays."""
+    for one in rendered(scenario).of("ScaledObject"):
+        sleeps = one["spec"]["minReplicaCount"] == 0
+        assert ("pollingInterval" in one["spec"], "cooldownPeriod" in one["spec"]) == (sleeps, sleeps)
+
+
 @pytest.mark.parametrize("scenario", ["ha", "eks", "l4"])
 def test_more_pods_are_no_other_pods(scenario: str) -> None:
     """Who asks for more, or for others by which to scale, keeps those that have loaded their model."""

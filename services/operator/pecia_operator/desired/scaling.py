@@ -23,6 +23,8 @@ def scaled_object(model: Model, scaling: Scaling) -> Object:
     if scaling.in_flight:
         triggers.append(_in_flight(model, scaling.in_flight))
     delay = scaling.scale_down_delay_seconds
+    # KEDA's own wait is for the last pod, the autoscaler's for all others; it warns where the last one stays.
+    waking = {"pollingInterval": _POLLING_S, "cooldownPeriod": delay} if scaling.min_replicas == 0 else {}
     return {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledObject",
@@ -35,9 +37,7 @@ def scaled_object(model: Model, scaling: Scaling) -> Object:
             },
             "minReplicaCount": scaling.min_replicas,
             "maxReplicaCount": scaling.max_replicas,
-            "pollingInterval": _POLLING_S,
-            # KEDA's own wait is for the last pod, the autoscaler's for all others.
-            "cooldownPeriod": delay,
+            **waking,
             "advanced": {
                 "horizontalPodAutoscalerConfig": {
                     "behavior": {"scaleDown": {"stabilizationWindowSeconds": min(delay, 3600)}}
