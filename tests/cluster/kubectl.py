@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 ROOT = Path(__file__).parents[2]
 _KUBECTL = ROOT / "build/tools/kubectl"
-_HELM = ROOT / "build/tools" / os.environ.get("PECIA_TEST_HELM", "helm")
+HELM = ROOT / "build/tools" / os.environ.get("PECIA_TEST_HELM", "helm")
 _INSIDE = ROOT / "tests/cluster/inside"
 Thing = dict[str, Any]
 _Found = TypeVar("_Found")
@@ -69,7 +69,7 @@ class Cluster:
         Raises:
             Refused: it failed.
         """
-        return self._run(_HELM, arguments, "", timeout_s)
+        return self._run(HELM, arguments, "", timeout_s)
 
     def command(self, *arguments: str) -> list[str]:
         """kubectl, for who runs it beside the test."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.kubectl import ROOT, Cluster, Thing, is_ready, until
+from tests.cluster.kubectl import HELM, ROOT, Cluster, Thing, is_ready, until
 
 _CHART = ROOT / "helm/pecia"
 _OVERLAYS = Path(__file__).with_name("values")
@@ -63,8 +63,9 @@ class Release:
         self._cluster.helm("uninstall", NAME, *_WAIT)
 
     def test(self) -> str:
-        """`helm test`, with the log of its pod."""
-        return self._cluster.helm("test", NAME, "--logs", "--timeout=15m")
+        """`helm test`: what became of its pod, and its log, which Helm 3 looks for when the pod is gone."""
+        logs = [] if HELM.name == "helm3" else ["--logs"]
+        return self._cluster.helm("test", NAME, "--timeout=15m", *logs)
 
     def pods(self, component: str = "") -> list[Thing]:
         """The release's pods that nobody has told to go, or those of a component."""
