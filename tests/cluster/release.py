@@ -1,7 +1,7 @@
 """The chart as it is installed in a test's namespace, with images that are at hand."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +83,15 @@ class Release:
             return pods if len(pods) == replicas and all(map(is_ready, pods)) else []
 
         return until(look, f"{replicas} pods of {component}", _SETTLED_S)
+
+    def all_settled(self, counts: Mapping[str, int]) -> list[Thing]:
+        """Pods of several components, as soon as there are so many of each and all are ready."""
+        return [pod for component, count in counts.items() for pod in self.settled(component, count)]
+
+    def started(self) -> set[str]:
+        """Which containers run, and since when."""
+        statuses = [one for pod in self.pods() for one in pod["status"]["containerStatuses"]]
+        return {f"{one['containerID']} {one['state']['running']['startedAt']}" for one in statuses}
 
     def _put(self, values: Sequence[str], *waiting: str) -> None:
         said = [f"--set={value}" for value in values]

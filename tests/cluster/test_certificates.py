@@ -50,8 +50,7 @@ def release(cluster: Cluster, images: Images, keys: None, issuer: None) -> Relea
     """The CPU values with two gateways and mutual TLS."""
     release = Release(cluster, images, "cpu", ["small", "stateless", "issued"])
     release.upgrade()
-    for component, count in _PODS.items():
-        release.settled(component, count)
+    release.all_settled(_PODS)
     return release
 
 
@@ -104,12 +103,6 @@ def have_read_again(cluster: Cluster, release: Release) -> bool:
     logs = [cluster("logs", str(pod["metadata"]["name"])) for pod in release.pods("gateway")]
     assert not any("cannot be used" in log for log in logs)
     return all(_READ_AGAIN in log for log in logs)
-
-
-def started(release: Release) -> set[str]:
-    """When each container began."""
-    statuses = [one for pod in release.pods() for one in pod["status"]["containerStatuses"]]
-    return {f"{one['containerID']} {one['state']['running']['startedAt']}" for one in statuses}
 
 
 def renew(cluster: Cluster, name: str) -> None:
@@ -165,7 +158,7 @@ def test_renewed_when_somebody_asks(
     cluster: Cluster, release: Release, load: Load, show: Callable[[object], None]
 ) -> None:
     """Both at once, under load: every pod takes its own up, none starts anew, and nobody is lost."""
-    before, running = serials(cluster), started(release)
+    before, running = serials(cluster), release.started()
     for name in (_SERVER, _CALLERS):
         renew(cluster, name)
     until(lambda: not set(before) & set(serials(cluster)), "new certificates", _ISSUED_S)
@@ -177,14 +170,14 @@ def test_renewed_when_somebody_asks(
     said = load.said()
     show(said)
     assert said.lost == []
-    assert started(release) == running
+    assert release.started() == running
 
 
 def test_renewed_when_their_time_comes(
     cluster: Cluster, release: Release, load: Load, show: Callable[[object], None]
 ) -> None:
     """Shorter ones replace those there are, without a new pod, and follow each other by the clock."""
-    running = started(release)
+    running = release.started()
     release.upgrade(*_SHORT)
     gateway = str(release.pods("gateway")[0]["metadata"]["name"])
     seen = [issued(cluster, _SERVER).serial_number]
@@ -203,7 +196,7 @@ def test_renewed_when_their_time_comes(
     server = issued(cluster, _SERVER)
     assert server.not_valid_after_utc - server.not_valid_before_utc == timedelta(hours=1)
     assert said.lost == []
-    assert started(release) == running
+    assert release.started() == running
 
 
 def test_what_was_issued_stays(cluster: Cluster, release: Release) -> None:

@@ -20,8 +20,7 @@ def release(cluster: Cluster, images: Images, keys: None) -> Release:
     """The CPU values with two gateways, which need no volume."""
     release = Release(cluster, images, "cpu", ["small", "stateless"])
     release.upgrade()
-    for component, count in _PODS.items():
-        release.settled(component, count)
+    release.all_settled(_PODS)
     return release
 
 
@@ -42,11 +41,11 @@ def test_an_upgrade_and_its_rollback(release: Release, load: Load, show: Callabl
     """Every gateway and every ocr pod is replaced, and again on the way back: 0 failed requests."""
     first = names(release.pods())
     release.upgrade("logLevel=DEBUG")
-    second = names([pod for component, count in _PODS.items() for pod in release.settled(component, count)])
+    second = names(release.all_settled(_PODS))
     assert not first & second
     load.more(_BEFORE)
     release.rollback(1)
-    third = names([pod for component, count in _PODS.items() for pod in release.settled(component, count)])
+    third = names(release.all_settled(_PODS))
     assert not second & third
     nobody_was_lost(load, show)
 
@@ -79,6 +78,6 @@ def test_every_pod_is_evicted(
             waited += 1
             until(lambda name=name: evict(cluster, name), f"the budget of {name}", _EVICTED_S)  # type: ignore[misc]
     assert waited, "all were evicted at once: the budgets do nothing"
-    present = [pod for component, count in _PODS.items() for pod in release.settled(component, count)]
+    present = release.all_settled(_PODS)
     assert not names(former) & names(present)
     nobody_was_lost(load, show)

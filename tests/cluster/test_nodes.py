@@ -34,8 +34,7 @@ def release(cluster: Cluster, images: Images, keys: None) -> Release:
     """The CPU values with two gateways; its pods carry the namespace's own name."""
     release = Release(cluster, images, "cpu", ["small", "stateless"])
     release.upgrade(named(cluster))
-    for component, count in _PODS.items():
-        release.settled(component, count)
+    release.all_settled(_PODS)
     return release
 
 
@@ -84,7 +83,7 @@ def test_nodes_are_drained(
     """`kubectl drain`, one node after the other, as an upgrade of nodes does: 0 requests fail."""
     for node in nodes:
         with emptied(cluster, node):
-            present = [pod for component, count in _PODS.items() for pod in release.settled(component, count)]
+            present = release.all_settled(_PODS)
             assert node not in where(present)
             load.more(_BEFORE)
     nobody_was_lost(load, show)

@@ -152,7 +152,7 @@ def test_all_nine_are_fetched(
     """Once it is there, pods start by themselves, none twice, and a job is read."""
     vault.put({_MISSING: known["REDIS_PASSWORD"]})
     look_now(cluster)
-    pods = [pod for component, count in _PODS.items() for pod in release.settled(component, count)]
+    pods = release.all_settled(_PODS)
     assert told(cluster) == ("True", "SecretSynced")
     assert fetched(cluster) == {key: known[key] for key in chosen()}
     made = cast("Thing", cluster.get("secret", _SECRET))["metadata"]

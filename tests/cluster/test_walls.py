@@ -7,7 +7,7 @@ import pytest
 from pecia_identity.authority import Authority
 
 from tests.cluster import backing, walls
-from tests.cluster.kubectl import Cluster, Thing, until
+from tests.cluster.kubectl import Cluster, until
 from tests.cluster.load import Load, Wish, calling
 from tests.cluster.release import NAME, Images, Release
 
@@ -80,8 +80,7 @@ def release(cluster: Cluster, images: Images, keys: None, definition: None, auth
     ]
     release = Release(cluster, images, "ha", ["small", "walls"])
     release.upgrade(*peers)
-    for component, count in _PODS.items():
-        release.settled(component, count)
+    release.all_settled(_PODS)
     return release
 
 
@@ -146,7 +145,7 @@ def test_certificates_and_signing_keys_change(
     """Secrets are replaced under load: pods take them up without a restart, and nobody is lost."""
     gateway = first(release, "gateway")
     pods = release.pods("ocr-cpu")
-    started = {started_at(pod) for pod in release.pods()}
+    started = release.started()
 
     def shown() -> set[str]:
         addresses = [str(pod["status"]["podIP"]) for pod in pods]
@@ -164,10 +163,4 @@ def test_certificates_and_signing_keys_change(
     said = load.said()
     show(said)
     assert said.lost == []
-    assert {started_at(pod) for pod in release.pods()} == started
-
-
-def started_at(pod: Thing) -> tuple[str, ...]:
-    """When its containers began."""
-    statuses = pod["status"]["containerStatuses"]
-    return tuple(str(status["state"]["running"]["startedAt"]) for status in statuses)
+    assert release.started() == started
